@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 
 from fediverse.protocol import origins
 from fediverse.protocol.errors import Malformed
+from fediverse.protocol.signatures import Window
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -63,13 +64,6 @@ class Pace(NamedTuple):
 
     per_second: float
     burst: int
-
-
-class Window(NamedTuple):
-    """How far the date of a signature may lie back and ahead."""
-
-    past: timedelta
-    future: timedelta
 
 
 def origin(text: str) -> str:

@@ -21,8 +21,9 @@ from typing import Any, Final
 
 from dotenv.parser import parse_stream
 
-from . import setting_values as values
-from .setting_values import Address, Network, Pace, SealingKey, Window
+from actors import setting_values as values
+from actors.setting_values import Address, Network, Pace, SealingKey
+from fediverse.protocol.signatures import Window
 
 PREFIX: Final = "CLARION_"
 FILE_SUFFIX: Final = "_FILE"

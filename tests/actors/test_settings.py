@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from actors.settings import SETTINGS, Settings, SettingsError, load, read_file
+from fediverse.protocol.signatures import Window
 
 KEY = bytes(range(100, 132))
 KEY_TEXT = base64.b64encode(KEY).decode()
@@ -44,7 +45,7 @@ def test_an_origin_is_enough_to_start(tmp_path: Path) -> None:
     assert settings.trusted_proxy == settings.allow_addresses == ()
     assert (settings.tls_cert, settings.ca_file, settings.contact, dict(settings.resolve)) == (None, None, "", {})
     assert settings.pace == (1.0, 60)
-    assert settings.signature_window == (timedelta(hours=1), timedelta(minutes=5))
+    assert settings.signature_window == Window(timedelta(hours=1), timedelta(minutes=5))
 
 
 def test_every_setting_has_an_attribute_and_every_default_is_a_value_itself(tmp_path: Path) -> None:
@@ -91,7 +92,7 @@ def test_everything_can_be_given(tmp_path: Path) -> None:
     assert settings.trusted_proxy == (ip_network("127.0.0.1/32"), ip_network("10.1.0.0/16"))
     assert settings.resolve["b.demo.test"] == "127.0.0.3"
     assert (settings.senders, settings.pace) == (0, None)
-    assert settings.signature_window == (timedelta(minutes=10), timedelta(seconds=30))
+    assert settings.signature_window == Window(timedelta(minutes=10), timedelta(seconds=30))
 
 
 def test_k1_every_fault_is_named_at_once_and_in_the_order_of_the_table(tmp_path: Path) -> None:
