@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Hashable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Table, case, event, text
+from sqlalchemy import BigInteger, ColumnElement, Select, Table, case, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult, RowMapping, make_url
 from sqlalchemy.exc import DBAPIError
@@ -89,6 +89,11 @@ class Transaction:
     async def value(self, statement: Executable) -> Any:
         """The first column of the first row, or None."""
         return (await self._connection.execute(statement)).scalar()
+
+    async def lock(self, rows: Select[Any]) -> None:
+        """Hold the selected rows until the end. On SQLite the whole database is held already."""
+        if self._connection.dialect.name == "postgresql":
+            await self._connection.execute(rows.with_for_update())
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, in the words of this database."""

@@ -1,0 +1,44 @@
+"""The inboxes we may post to. Shared ones stand readable, personal ones are sealed: they name a person."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from fediverse.protocol.origins import host_of
+from fediverse.store.database import Transaction
+from fediverse.store.schema import hosts, inboxes
+
+_PURPOSE = "inbox"
+
+
+async def remember(tx: Transaction, url: str, *, shared: bool) -> str:
+    """Store the inbox and its host, if they are new; the key to find it by. `url` is canonical (origins.check_url)."""
+    key = key_of(tx, url)
+    host = host_of(url)
+    await tx.execute(tx.insert(hosts).values(name=host).on_conflict_do_nothing())
+    await tx.execute(
+        tx.insert(inboxes)
+        .values(
+            key=key,
+            host=host,
+            shared=shared,
+            url=url if shared else None,
+            sealed=None if shared else tx.sealer.seal(_PURPOSE, url),
+        )
+        .on_conflict_do_nothing()
+    )
+    return key
+
+
+def key_of(tx: Transaction, url: str) -> str:
+    """The keyed hash an inbox is found by."""
+    return tx.sealer.hash(_PURPOSE, url)
+
+
+async def url_of(tx: Transaction, key: str) -> str:
+    """The URL of a stored inbox."""
+    row = await tx.row(select(inboxes.c.url, inboxes.c.sealed).where(inboxes.c.key == key))
+    if row is None:
+        raise LookupError("no such inbox")
+    url: str = row["url"] or tx.sealer.unseal(_PURPOSE, row["sealed"])
+    return url
