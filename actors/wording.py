@@ -33,8 +33,9 @@ class Wording:
     by_hand: str
     being_checked: str
     withdrawn: str  # {date}
-    raised_of: str  # {raised} {goal} {percent}
+    raised_of: str  # {raised}, {goal}, {percent}
     # Labels, each followed by what it names
+    goal: str
     more: str
     current: str
     other_languages: str
@@ -60,6 +61,7 @@ _EN = Wording(
     being_checked="Goal reached, being checked by the organisers.",
     withdrawn="Withdrawn on {date}.",
     raised_of="{raised} of {goal} raised ({percent})",
+    goal="Goal:",
     more="More and how to help:",
     current="Current state:",
     other_languages="In other languages:",
@@ -83,6 +85,7 @@ _DE = Wording(
     being_checked="Ziel erreicht, wird von den Organisierenden geprüft.",
     withdrawn="Zurückgezogen am {date}.",
     raised_of="{raised} von {goal} gesammelt ({percent})",
+    goal="Ziel:",
     more="Mehr und wie ihr helfen könnt:",
     current="Aktueller Stand:",
     other_languages="In anderen Sprachen:",
@@ -106,6 +109,7 @@ _FA = Wording(
     being_checked="به هدف رسیده و در حال بررسی برگزارکنندگان است.",
     withdrawn="در تاریخ {date} پس گرفته شد.",
     raised_of="{raised} از {goal} گردآوری شده ({percent})",
+    goal="هدف:",
     more="اطلاعات بیشتر و راه‌های کمک:",
     current="وضعیت کنونی:",
     other_languages="به زبان‌های دیگر:",
@@ -129,6 +133,7 @@ _AR = Wording(
     being_checked="تحقق الهدف، والمنظمون يراجعون ذلك.",
     withdrawn="سُحبت بتاريخ {date}.",
     raised_of="جُمع {raised} من أصل {goal} ({percent})",
+    goal="الهدف:",
     more="المزيد وطرق المساعدة:",
     current="الحالة الراهنة:",
     other_languages="بلغات أخرى:",
