@@ -133,7 +133,7 @@ def _is_sole_encoding(encoded: str) -> bool:
     plain = unicodedata.normalize("NFKC", text).lower()
     # Joiners are ordinary spelling in Persian and Indic names, though no printable characters.
     visible = text.translate(_JOINERS).isprintable()
-    return not text.isascii() and text == plain and encoded == again and visible
+    return text == plain and encoded == again and visible
 
 
 def _ascii(text: str) -> str:

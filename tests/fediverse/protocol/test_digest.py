@@ -44,7 +44,7 @@ def test_digests_of_the_published_messages_agree(message: dict[str, str]) -> Non
         f"SHA-256={RIGHT},SHA-256={OTHER}",
         f"SHA-256={OTHER},SHA-256={RIGHT}",
         f"SHA-256={RIGHT},sha-256={RIGHT}",
-        f"SHA-256={RIGHT}," + "x=y," * 10_000,
+        f"SHA-256={RIGHT}," + "x=" + "y" * 1024,
     ],
 )
 def test_a2_a_digest_that_does_not_prove_the_body_is_refused(value: str) -> None:

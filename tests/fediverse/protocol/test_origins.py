@@ -65,6 +65,7 @@ def test_b9_a_homograph_is_another_host() -> None:
         "peer.example..",
         "xn--peer-.example",
         "xn--.example",
+        "xn---tda.example",  # a second spelling of ü
         "xn--99999999.example",
         "xn--hh7c.example",  # a full-width digit
         "xn--dca.example",  # a capital letter
@@ -185,6 +186,11 @@ def test_d7_a_url_with_anything_odd_in_it_is_refused(url: str) -> None:
 )
 def test_path_and_query_stay_as_they_are_in_ascii(url: str, canonical: str) -> None:
     assert check_url(url) == canonical
+
+
+def test_d7_user_information_is_refused_by_name() -> None:
+    with pytest.raises(Malformed, match="user information"):
+        check_url("https://user:pw@peer.example/")
 
 
 def test_an_origin_is_scheme_host_and_port() -> None:
