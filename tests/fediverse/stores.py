@@ -1,0 +1,49 @@
+"""An open database with our tables, for tests: `async with opened(url) as database`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from functools import cache
+
+from fediverse.protocol.keys import KeyPair
+from fediverse.store import local_actors
+from fediverse.store.database import Database, Transaction
+from fediverse.store.local_actors import LocalActor
+from fediverse.store.schema import metadata
+from fediverse.store.sealed import Sealer
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+ORIGIN = "https://fund.example"
+FUND = f"{ORIGIN}/actors/fund"
+ALICE = "https://peer.example/users/alice"
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, *, create: bool = True) -> AsyncIterator[Database]:
+    """`create=False` for a database that has its tables: the same one, after a restart."""
+    async with Database(url, Sealer(b"s" * 32)) as database:
+        if create:
+            async with database.engine.begin() as connection:
+                await connection.run_sync(metadata.create_all)
+        yield database
+
+
+@cache
+def key_of(actor_id: str) -> KeyPair:
+    """A key pair of this actor; the same for the whole run, since making one is dear."""
+    return KeyPair.generate(f"{actor_id}#main-key", actor_id)
+
+
+async def an_actor(tx: Transaction, actor_id: str = FUND, handle: str = "fund") -> LocalActor:
+    """A stored announcing actor of ours."""
+    return await local_actors.create(
+        tx,
+        actor_id=actor_id,
+        handle=handle,
+        kind=local_actors.SERVICE,
+        document={"id": actor_id, "type": "Service", "preferredUsername": handle},
+        key=key_of(actor_id),
+        now=NOW,
+    )
