@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 
 LONGEST = timedelta(hours=12)
 RETRY_AFTER_CAP = timedelta(days=1)
@@ -56,18 +56,6 @@ class Priority(IntEnum):
         return timedelta(days=30) if self.is_safety else timedelta(days=7)
 
 
-class Failure(StrEnum):
-    """Why there is no answer. All of these are the host's trouble."""
-
-    DNS = "dns"
-    CONNECT = "connect"
-    TLS = "tls"
-    TIMEOUT = "timeout"
-    RESET = "reset"
-    REFUSED_ADDRESS = "refused-address"
-    PROTOCOL = "protocol"
-
-
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The host answered with a status; `retry_after` is the raw header value."""
@@ -78,9 +66,9 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """There was no answer. `sent`: the request may have reached the host, so it may still act on it."""
+    """There was no answer. `why` is a word for it; `sent`: the host may have received it, so it may still act on it."""
 
-    why: Failure
+    why: str
     sent: bool
 
 
@@ -129,9 +117,10 @@ class TryPersonal:
 
 @dataclass(frozen=True, slots=True)
 class AskActor:
-    """Look the follower up once; if the actor is gone so is the follower, else wait until `at`, or gone if None."""
+    """Look the follower up once: a follower goes with its actor. Else wait until `at`; `over`: wait no more."""
 
-    at: datetime | None
+    at: datetime
+    over: bool
 
 
 Judgement = Delivered | RetryHost | RetryDelivery | Refused | TryPersonal | AskActor
@@ -151,7 +140,7 @@ def judge(outcome: Outcome, history: History, now: datetime, jitter: float) -> J
         if history.shared:
             return TryPersonal()
         again = asked or now + backoff(history.attempts - 1, jitter)
-        return AskActor(None if status == 410 or again > history.owed + MISSING_FOR else again)
+        return AskActor(again, over=again > history.owed + MISSING_FOR)
     if status in REFUSED:
         return Refused()
     if asked is not None:

@@ -69,6 +69,7 @@ class Post:
     shared: bool
     body: bytes
     attempts: int
+    last_status: int | None
     owed: datetime
     host_failures: int
     priority: Priority
@@ -309,6 +310,7 @@ async def _begin(tx: Transaction, lease: Lease, host: RowMapping, chosen: Open, 
             deliveries.c.activity,
             deliveries.c.sender,
             deliveries.c.again,
+            deliveries.c.status,
             activities.c.kind,
             activities.c.body,
             activities.c.sealed_body,
@@ -335,6 +337,7 @@ async def _begin(tx: Transaction, lease: Lease, host: RowMapping, chosen: Open, 
         shared=row["shared"],
         body=_bytes(tx, row),
         attempts=chosen.attempts + 1,
+        last_status=row["status"],
         owed=chosen.owed,
         host_failures=host["failures"],
         priority=chosen.priority,

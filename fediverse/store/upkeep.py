@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, case, func, literal, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, update
 
 from fediverse.protocol.retry import Priority
 from fediverse.store.database import Moment, Transaction, greatest
@@ -66,34 +67,41 @@ async def drop_inbox(tx: Transaction, sender: str, inbox: str, now: datetime) ->
     )
 
 
-async def try_personal(tx: Transaction, post: Post, now: datetime) -> int:
+async def try_personal(tx: Transaction, post: Post, now: datetime) -> None:
     """A shared inbox is no more: all that is open there goes to the personal inboxes of the followers behind it.
 
-    Returns how many followers that was. The host's row must be held.
+    The host's row must be held.
     """
-    behind = followers.c.inbox == post.inbox
-    copied = [column.name for column in deliveries.c if column.name not in _OF_ITS_OWN]
     here = and_(deliveries.c.inbox == post.inbox, deliveries.c.state.in_(OPEN))
-    copies = (
-        select(*(deliveries.c[name] for name in copied), followers.c.personal, literal(0), literal("waiting"))
-        .join(followers, and_(behind, followers.c.actor == deliveries.c.sender))
-        .where(here)
-        .order_by(deliveries.c.seq)
+    behind = followers.c.inbox == post.inbox
+    copies = _copies(here, followers.c.personal).join(followers, and_(behind, followers.c.actor == deliveries.c.sender))
+    await _move(tx, copies, here, "no shared inbox", now)
+    await tx.execute(update(followers).where(behind).values(inbox=followers.c.personal))
+
+
+async def redirect(tx: Transaction, post: Post, *, to: str, now: datetime) -> None:
+    """A follower has another inbox now: this delivery and all that is open at the old one goes there instead."""
+    here = and_(
+        deliveries.c.inbox == post.inbox,
+        deliveries.c.sender == post.sender,
+        or_(deliveries.c.state.in_(OPEN), deliveries.c.seq == post.seq),
     )
-    names = [*copied, "inbox", "attempts", "state"]
-    await tx.execute(tx.insert(deliveries).from_select(names, copies.where(true())).on_conflict_do_nothing())
-    await tx.execute(update(deliveries).where(here).values(state="gone", settled=now, reason="no shared inbox"))
-    moved = await tx.execute(update(followers).where(behind).values(inbox=followers.c.personal))
-    return moved.rowcount
+    await _move(tx, _copies(here, literal(to)), here, "moved", now)
 
 
-_OF_ITS_OWN = {
-    *("seq", "inbox", "attempts", "state", "attempted", "settled", "status", "reason"),
-    *("flying_version", "unknown_version"),
-}
+def _copies(here: ColumnElement[bool], inbox: ColumnElement[str]) -> Select[Any]:
+    """The deliveries `here` as they are owed at another inbox of the host, in their order and never attempted."""
+    kept = (deliveries.c[name] for name in _KEPT)
+    return select(*kept, inbox, literal(0), literal("waiting")).where(here).order_by(deliveries.c.seq)
 
 
-async def next_due(tx: Transaction) -> datetime | None:
-    """When the next host is due."""
-    moment: datetime | None = await tx.value(select(func.min(hosts.c.due)))
-    return moment
+async def _move(tx: Transaction, copies: Select[Any], here: ColumnElement[bool], reason: str, now: datetime) -> None:
+    names = [*_KEPT, "inbox", "attempts", "state"]
+    await tx.execute(tx.insert(deliveries).from_select(names, copies).on_conflict_do_nothing())
+    await tx.execute(update(deliveries).where(here).values(state="gone", settled=now, reason=reason))
+
+
+_KEPT = (
+    *("activity", "sender", "kind", "object", "version", "host", "priority"),
+    *("owed", "not_before", "deadline", "again"),
+)
