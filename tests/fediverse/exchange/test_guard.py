@@ -15,7 +15,7 @@ import pytest
 
 from fediverse.exchange.client import Client, Failure, Unanswered
 from fediverse.exchange.guard import AddressRefused, Guard, Resolver, system_lookup
-from tests.fediverse.exchange.test_client import KEY, NOW, failure_of_post
+from tests.fediverse.exchange.clients import KEY, NOW, failure_of_post
 from tests.peers.authority import Authority
 from tests.peers.names import LOOPBACK, Names
 from tests.peers.recording import Peer
