@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+
+MAX_PROBLEMS: Final = 50
+"""Enough to mend a document at once; a hostile one does not get an answer longer than itself."""
+MAX_FIELD: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,8 @@ class Problems:
         self._found: list[Problem] = []
 
     def add(self, field: str, why: str) -> None:
-        """Notes one more problem."""
-        self._found.append(Problem(field, why))
+        """Notes one more problem; those past the fiftieth are dropped, field paths are cut at 120 characters."""
+        self._keep((Problem(field, why),))
 
     def attempt(self, check: Callable[[], T]) -> T | None:
         """The value of a check, or None where it refused; its problems are kept."""
@@ -70,7 +74,11 @@ class Problems:
         try:
             yield
         except Refused as refused:
-            self._found.extend(refused.problems)
+            self._keep(refused.problems)
+
+    def _keep(self, problems: Iterable[Problem]) -> None:
+        cut = (replace(problem, field=problem.field[:MAX_FIELD]) for problem in problems)
+        self._found = [*self._found, *cut][:MAX_PROBLEMS]
 
     def __bool__(self) -> bool:
         return bool(self._found)
