@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select, update
 from sqlalchemy.engine import RowMapping
@@ -16,8 +16,8 @@ from fediverse.store.database import Transaction
 from fediverse.store.objects import after
 from fediverse.store.schema import local_actors
 
-SERVICE = "Service"
-APPLICATION = "Application"  # the instance actor and nobody else
+SERVICE: Final = "Service"
+APPLICATION: Final = "Application"  # the instance actor and nobody else
 
 _PURPOSE = "actor key"
 _READABLE = (
@@ -54,19 +54,16 @@ async def create(
 ) -> LocalActor:
     """Store a new actor with its key. The database refuses an id or a handle that is already taken."""
     actor = LocalActor(actor_id, handle, kind, document, key.public_pem(), now, now)
-    await tx.execute(
-        local_actors.insert().values(
-            id=actor.id,
-            handle=actor.handle,
-            kind=actor.kind,
-            document=dumps(document).decode(),
-            public_pem=actor.public_pem,
-            sealed_private=tx.sealer.seal(_PURPOSE, key.private_pem()),
-            published=now,
-            updated=now,
-        )
-    )
+    await tx.execute(local_actors.insert().values(**_row(tx, actor, key)))
     return actor
+
+
+async def create_once(
+    tx: Transaction, *, actor_id: str, handle: str, kind: str, document: dict[str, Any], key: KeyPair, now: datetime
+) -> None:
+    """Store an actor unless it is there: for several processes that start at once."""
+    actor = LocalActor(actor_id, handle, kind, document, key.public_pem(), now, now)
+    await tx.execute(tx.insert(local_actors).values(**_row(tx, actor, key)).on_conflict_do_nothing())
 
 
 async def by_id(tx: Transaction, actor_id: str) -> LocalActor | None:
@@ -104,6 +101,19 @@ async def signing_key(tx: Transaction, actor_id: str) -> KeyPair:
     if sealed is None:
         raise LookupError("no such actor")
     return KeyPair.from_pem(tx.sealer.unseal(_PURPOSE, sealed), key_id_of(actor_id), actor_id)
+
+
+def _row(tx: Transaction, actor: LocalActor, key: KeyPair) -> dict[str, Any]:
+    return {
+        "id": actor.id,
+        "handle": actor.handle,
+        "kind": actor.kind,
+        "document": dumps(actor.document).decode(),
+        "public_pem": actor.public_pem,
+        "sealed_private": tx.sealer.seal(_PURPOSE, key.private_pem()),
+        "published": actor.published,
+        "updated": actor.updated,
+    }
 
 
 def _read(row: RowMapping) -> LocalActor:

@@ -25,14 +25,13 @@ _PURPOSE = "remote key"
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A key and what its owner's document said beside it.
+    """A key, the inboxes of its owner, and when they were fetched.
 
-    `inbox` is None when the document was that of the key alone. `refetched` is when the key was last asked for again
-    because a signature did not match.
+    `refetched` is when they were last asked for again because a signature did not match.
     """
 
     key: PublicKey
-    inbox: str | None
+    inbox: str
     shared_inbox: str | None
     fetched: datetime
     refetched: datetime | None = None

@@ -1,0 +1,117 @@
+"""What stands before every route of the app: one host, plain paths, few and short headers. Pure ASGI.
+
+The checks look at the request as it came over the wire, before any framework has decoded, merged or guessed anything
+(must-survive §4.1). `X-Forwarded-Host` and its kin are never read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import traceback
+from collections.abc import Sequence
+
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope, WebsocketScope
+from quart import Quart, Response
+from werkzeug.exceptions import HTTPException
+
+from fediverse.federation import Federation
+from fediverse.protocol.errors import FederationError, HeadersTooLarge, Malformed, Misdirected, NotHere
+from fediverse.web.answers import refuse, refuse_for
+
+MAX_HEADERS = 64
+MAX_HEADER = 8192  # bytes of one value
+HEALTH = b"/health"
+
+# Nothing of ours has a path that needs decoding, so nothing is ever decoded twice or once too often.
+_PLAIN_PATH = re.compile(rb"/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]+/)*[A-Za-z0-9._~!$&'()*+,;=:@-]*")
+_DOTS = re.compile(rb"/\.\.?(?:/|$)")
+
+log = logging.getLogger(__name__)
+
+
+def guard(app: Quart, federation: Federation) -> None:
+    """Put the checks before `app`, `X-Content-Type-Options` on its answers, and JSON in place of its error pages."""
+    inner, host = app.asgi_app, federation.urls.host.encode()
+
+    async def guarded(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "lifespan":
+            await inner(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000, "reason": None})
+            return
+        refusal = judge(scope, host)
+        if refusal is not None:
+            await _send_refusal(send, refusal)
+        else:
+            await inner(scope, receive, _with_nosniff(send))
+
+    app.asgi_app = guarded  # type: ignore[method-assign]
+    app.register_error_handler(FederationError, _on_federation_error)
+    app.register_error_handler(HTTPException, _on_http_exception)
+    app.register_error_handler(Exception, _on_exception)
+
+
+def judge(scope: HTTPScope | WebsocketScope, host: bytes) -> FederationError | None:
+    """Why this request is refused before anybody looks at it, or None. `host` is the canonical one, in lower case."""
+    headers = list(scope["headers"])
+    if len(headers) > MAX_HEADERS or any(len(value) > MAX_HEADER for _, value in headers):
+        return HeadersTooLarge()
+    path = scope["raw_path"]
+    if not path.startswith(b"/"):
+        return Malformed("The request target is not a path")
+    if path != HEALTH and [value.lower() for value in _all(headers, b"host")] != [host]:
+        return Misdirected()
+    if _all(headers, b"content-length") and _all(headers, b"transfer-encoding"):
+        return Malformed("Content-Length and Transfer-Encoding exclude each other")
+    if not _PLAIN_PATH.fullmatch(path) or _DOTS.search(path):
+        return NotHere()
+    return None
+
+
+def _all(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
+    return [value for key, value in headers if key.lower() == name]
+
+
+async def _send_refusal(send: ASGISendCallable, refusal: FederationError) -> None:
+    body = json.dumps({"error": refusal.safe}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers, "trailers": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _with_nosniff(send: ASGISendCallable) -> ASGISendCallable:
+    async def sending(event: ASGISendEvent) -> None:
+        if event["type"] == "http.response.start":
+            event["headers"] = [*event["headers"], (b"x-content-type-options", b"nosniff")]
+        await send(event)
+
+    return sending
+
+
+async def _on_federation_error(problem: FederationError) -> Response:
+    return refuse_for(problem)
+
+
+async def _on_http_exception(problem: HTTPException) -> Response:
+    status = problem.code or 500
+    answer = refuse(status, problem.name)
+    for name, value in problem.get_headers():
+        if name in ("Allow", "Retry-After"):
+            answer.headers[name] = value
+    return answer
+
+
+async def _on_exception(problem: Exception) -> Response:
+    # The type and the place are ours; the message may hold what somebody sent, or the values of a statement.
+    place = traceback.extract_tb(problem.__traceback__)[-1]
+    log.error("a request failed: %s in %s, line %s", type(problem).__name__, place.name, place.lineno)
+    return refuse(500, "Something went wrong here")
