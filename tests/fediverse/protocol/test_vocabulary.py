@@ -149,8 +149,9 @@ def test_an_id_that_is_no_https_url_is_malformed(bad: Any) -> None:
     "bad", [None, 7, True, "", [], [ALICE], {}, {"id": 7}, {"id": [ALICE]}, "http://peer.example/users/alice", "alice"]
 )
 def test_b2_an_actor_is_one_https_url_or_one_object_with_an_id(bad: Any) -> None:
-    with pytest.raises(Malformed):
-        vocabulary.read(activity("Follow", actor=bad, object=FUND))
+    for document in (activity("Follow", actor=bad, object=FUND), activity("Follow", actor=bad, object=FUND, id=None)):
+        with pytest.raises(Malformed):
+            vocabulary.read(document)
 
 
 def test_b2_of_an_embedded_actor_only_the_id_is_taken() -> None:
