@@ -42,7 +42,7 @@ CURRENCIES: Final[Mapping[str, int]] = MappingProxyType(
 )
 """Active national currencies and how many decimals each has (ISO 4217; funds, metals and test codes left out)."""
 
-_AMOUNT = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?", re.ASCII)
+_AMOUNT = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _EXACT = Context(prec=80)
 
 # Babel leaves Latin digits in place for these languages; CLDR's separators of the numbering system are right.

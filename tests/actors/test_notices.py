@@ -194,8 +194,8 @@ def test_every_note_passes_mastodon_unchanged(form: Form, language: str) -> None
 
 PROSE = st.text(alphabet="abc *_[]()<>&\"'\n.-1>#@:/éب\u200cم", max_size=60)
 LINE = st.text(alphabet="abc <>&\"'*_@éبم-", min_size=1, max_size=40)
-HOSTILE = st.sampled_from(
-    ["", "donate.example", "https://donate.example/x", "<b>", "rooms。example", "bit.ly/x", "@a@b.example"]
+HOSTILE = st.sampled_from(["", "<b>", "@a@b.example"]) | st.sampled_from(
+    ["donate.example", "https://donate.example/x", "rooms。example", "bit.ly/x"]
 )
 
 
