@@ -21,15 +21,16 @@ from fediverse.web.guard import guard
 __all__ = ["Html", "Kind", "blueprint", "guard", "refuse"]
 
 
-def blueprint(federation: Federation, html: Html) -> Blueprint:
+def blueprint(federation: Federation, html: Html, *, body_timeout: float = inboxes.BODY_TIMEOUT) -> Blueprint:
     """All routes of the federation.
 
     `html(kind, value, request)` gives the page of an actor (LocalActor), of a note or of a retracted note
-    (StoredObject), or None where there is none: then JSON is served to everybody.
+    (StoredObject), or None where there is none: then JSON is served to everybody. `body_timeout` is in seconds, for the
+    whole body of a POST.
     """
     routes = Blueprint("federation", __name__)
     discovery.add_to(routes, federation)
     actors.add_to(routes, federation, html)
     notes.add_to(routes, federation, html)
-    inboxes.add_to(routes, federation)
+    inboxes.add_to(routes, federation, body_timeout)
     return routes

@@ -23,12 +23,12 @@ from fediverse.web.answers import refuse_for
 BODY_TIMEOUT = 10  # seconds for the whole body (must-survive §4.1)
 
 
-def add_to(routes: Blueprint, federation: Federation) -> None:
+def add_to(routes: Blueprint, federation: Federation, body_timeout: float) -> None:
     """Add the routes."""
 
     @routes.post("/inbox")
     async def shared() -> Response:
-        return await _take(federation)
+        return await _take(federation, body_timeout)
 
     @routes.post("/actor/inbox", defaults={"opaque": None})
     @routes.post("/actors/<opaque>/inbox")
@@ -38,12 +38,12 @@ def add_to(routes: Blueprint, federation: Federation) -> None:
             owner = await local_actors.by_id(tx, urls.instance_actor if opaque is None else urls.actor(opaque))
         if owner is None:
             raise NotHere
-        return await _take(federation)
+        return await _take(federation, body_timeout)
 
 
-async def _take(federation: Federation) -> Response:
+async def _take(federation: Federation, body_timeout: float) -> Response:
     try:
-        body = await _body()
+        body = await _body(body_timeout)
         await inbox.receive(federation.reception, _as_received(body))
     except FederationError as refusal:
         return refuse_for(refusal)
@@ -52,7 +52,7 @@ async def _take(federation: Federation) -> Response:
     return answer
 
 
-async def _body() -> bytes:
+async def _body(timeout: float) -> bytes:
     """The body, counted while it comes in: `Content-Length` is only a claim. Raises TooLarge, RequestTimeout (408)."""
     claimed = current.headers.get("Content-Length")
     if claimed is not None and not (claimed.isascii() and claimed.isdigit()):
@@ -61,7 +61,7 @@ async def _body() -> bytes:
         raise TooLarge
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_TIMEOUT):
+        async with asyncio.timeout(timeout):
             async for chunk in current.body:
                 body += chunk
                 if len(body) > MAX_BYTES:

@@ -171,6 +171,7 @@ async def serving(
     get_deadline: timedelta = timedelta(seconds=5),
     ca_file: Path | None = None,
     tmp: Path | None = None,
+    body_timeout: float = 10,
 ) -> AsyncIterator[Service]:
     """Serve. Without an `origin` it is `https://fund.test:<port>`. `pages=False`: no HTML is handed in."""
     clock = Clock()
@@ -210,7 +211,7 @@ async def serving(
                 chain, private = authority.write_certificate(NAME, tmp)
                 config.certfile, config.keyfile = str(chain), str(private)
             stop = asyncio.Event()
-            running = asyncio.create_task(serve(_app(service, pages), config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
+            running = asyncio.create_task(serve(_app(service, pages, body_timeout), config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
             try:
                 yield service
             finally:
@@ -246,7 +247,7 @@ async def _announce(service: Service) -> None:
             )
 
 
-def _app(service: Service, pages: bool) -> Quart:
+def _app(service: Service, pages: bool, body_timeout: float) -> Quart:
     app = Quart(__name__)
 
     async def html(kind: web.Kind, value: LocalActor | StoredObject, request: Request) -> Response | None:
@@ -261,6 +262,6 @@ def _app(service: Service, pages: bool) -> Quart:
     async def broken() -> Response:
         raise RuntimeError("secret of ours")
 
-    app.register_blueprint(web.blueprint(service.federation, html))
+    app.register_blueprint(web.blueprint(service.federation, html, body_timeout=body_timeout))
     web.guard(app, service.federation)
     return app

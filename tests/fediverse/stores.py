@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import cache
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from fediverse.protocol.keys import KeyPair
 from fediverse.store import local_actors
 from fediverse.store.database import Database, Transaction
@@ -30,10 +32,14 @@ async def opened(url: str, *, create: bool = True) -> AsyncIterator[Database]:
         yield database
 
 
-@cache
 def key_of(actor_id: str) -> KeyPair:
-    """A key pair of this actor; the same for the whole run, since making one is dear."""
-    return KeyPair.generate(f"{actor_id}#main-key", actor_id)
+    """A key pair of this actor; the same for the whole run and for every port, since making one is dear."""
+    return KeyPair(f"{actor_id}#main-key", actor_id, _private(actor_id.rpartition("/")[2]))
+
+
+@cache
+def _private(whose: str) -> rsa.RSAPrivateKey:
+    return KeyPair.generate(whose, whose).private
 
 
 async def an_actor(tx: Transaction, actor_id: str = FUND, handle: str = "fund") -> LocalActor:
