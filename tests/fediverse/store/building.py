@@ -137,6 +137,17 @@ class Ledger:
         async with self.database.read() as tx:
             return [(row["kind"], row["state"]) for row in await tx.rows(query)]
 
+    async def rest(self, *, hours: int, asked: bool = False) -> None:
+        """Make an attempt at the one host that is due, which then rests for hours."""
+        (lease,) = await self.claim()
+        post = await self.begin(lease)
+        assert post is not None
+        async with self.database.write() as tx:
+            until = self.now + timedelta(hours=hours)
+            await queue.settle(tx, post, now=self.now, state="waiting", status=503, reason=None, unknown=False)
+            await queue.host_rests(tx, lease.host, until=until, asked=asked, now=self.now)
+            await queue.release(tx, lease, now=self.now)
+
     async def due(self, host: str) -> datetime | None:
         async with self.database.read() as tx:
             moment: datetime | None = await tx.value(select(hosts.c.due).where(hosts.c.name == host))
@@ -173,3 +184,8 @@ def said(activity: dict[str, Any]) -> str:
     if activity["type"] in {"Create", "Update"} and "content" in inner:
         return f"{activity['type']} {inner['content'].removeprefix('<p>').removesuffix('</p>')}"
     return str(activity["type"])
+
+
+async def spoken(book: Ledger) -> list[str]:
+    """Deliver all that is due: what was said, in order."""
+    return [said(activity) for _, activity in await book.deliver()]

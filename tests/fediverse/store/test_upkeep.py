@@ -1,0 +1,48 @@
+"""What was stranded, parked or owed to an inbox that is no more."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+
+from fediverse.store import queue, upkeep
+from fediverse.store.schema import hosts
+from tests.fediverse.store.building import Ledger, spoken
+
+
+async def test_a_delivery_past_its_deadline_is_parked_and_revived_by_a_request_from_there(book: Ledger) -> None:
+    await book.follow("gone.example")
+    await book.create("appeal")
+    await book.rest(hours=1)
+    book.later(days=8)
+    assert await book.deliver() == []
+    assert await book.states() == [("create", "parked")]
+    async with book.database.write() as tx:
+        await upkeep.revive(tx, "gone.example", book.now)
+    assert await spoken(book) == ["Create appeal"]
+
+
+async def test_the_sweeper_finds_a_line_that_nobody_would_look_at(book: Ledger) -> None:
+    await book.follow("one.example")
+    await book.create("appeal")
+    async with book.database.write() as tx:
+        await tx.execute(update(hosts).values(due=None))
+    assert await book.claim() == []
+    async with book.database.write() as tx:
+        assert await upkeep.sweep(tx, now=book.now) == 1
+    assert await spoken(book) == ["Create appeal"]
+
+
+async def test_g11_when_a_shared_inbox_is_no_more_the_personal_ones_take_its_place(book: Ledger) -> None:
+    await book.follow("one.example", times=2)
+    await book.create("first")
+    await book.create("second")
+    (lease,) = await book.claim()
+    post = await book.begin(lease)
+    assert post is not None
+    async with book.database.write() as tx:
+        await queue.settle(tx, post, now=book.now, state="waiting", status=404, reason=None, unknown=False)
+        await upkeep.try_personal(tx, post, book.now)
+        await queue.release(tx, lease, now=book.now)
+    assert await spoken(book) == ["Create first", "Create first", "Create second", "Create second"]
+    await book.create("third")
+    assert len(await book.deliver()) == 2
