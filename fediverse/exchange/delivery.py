@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,6 +42,7 @@ from fediverse.store.queue import Lease, LeaseLost, Pace, Post
 LOOK_AGAIN = timedelta(seconds=1)  # polling, behind the wake-ups, which may be lost
 SWEEP_EVERY = timedelta(minutes=5)
 DRAIN = timedelta(seconds=20)
+ANSWERS = frozenset({"accept", "reject"})
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +145,8 @@ async def _start_lines(
 def _ended(sending: Sending, lines: set[asyncio.Task[None]], line: asyncio.Task[None]) -> None:
     lines.discard(line)
     if not line.cancelled() and (problem := line.exception()) is not None:
-        log.error("a turn failed and its lease will lapse: %s", type(problem).__name__)
+        where = traceback.extract_tb(problem.__traceback__)[-1]  # no message: it may hold an address
+        log.error("a turn failed and its lease will lapse: %s, %s:%s", type(problem).__name__, where.name, where.lineno)
     sending.database.wake()
 
 
@@ -229,6 +232,8 @@ async def _conclude(tx: Transaction, sending: Sending, attempt: _Attempt, now: d
             await upkeep.try_personal(tx, post, now)
         case AskActor():
             await _believe(tx, post, attempt.asked, now)
+    if post.kind in ANSWERS:
+        await queue.erase_answer(tx, post)
 
 
 async def _believe(tx: Transaction, post: Post, asked: _Asked, now: datetime) -> None:
@@ -245,8 +250,7 @@ async def _believe(tx: Transaction, post: Post, asked: _Asked, now: datetime) ->
             key=actor.key,
             now=now,
         )
-        is_answer = post.kind in {"accept", "reject"}
-        await upkeep.redirect(tx, post, to=moved.personal if is_answer else moved.inbox, now=now)
+        await upkeep.redirect(tx, post, to=moved.personal if post.kind in ANSWERS else moved.inbox, now=now)
 
 
 def _state(attempt: _Attempt) -> tuple[str, datetime | None]:

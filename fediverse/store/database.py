@@ -131,7 +131,7 @@ class Database:
         self._listening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Database:
-        self._engine = create_async_engine(self.url, **({} if self.is_sqlite else {"pool_pre_ping": True}))
+        self._engine = create_async_engine(self.url, hide_parameters=True, pool_pre_ping=not self.is_sqlite)
         if self.is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)

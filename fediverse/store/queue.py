@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.engine import RowMapping
 
 from fediverse.protocol.documents import contextual
@@ -157,8 +157,12 @@ async def settle(
     if unknown and post.version is not None:
         values["unknown_version"] = _oldest(literal(post.version))
     await tx.execute(update(deliveries).where(deliveries.c.seq == post.seq).values(**values))
-    if state != "waiting":
-        await tx.execute(update(activities).where(activities.c.id == post.activity).values(sealed_body=None))
+
+
+async def erase_answer(tx: Transaction, post: Post) -> None:
+    """Erase the sealed body of an Accept or Reject that nobody is owed any more: it names a follower."""
+    owed = exists().where(deliveries.c.activity == post.activity, deliveries.c.state.in_((*OPEN, "parked")))
+    await tx.execute(update(activities).where(activities.c.id == post.activity, ~owed).values(sealed_body=None))
 
 
 async def host_answers(tx: Transaction, host: str) -> None:

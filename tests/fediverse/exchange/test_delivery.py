@@ -321,3 +321,19 @@ async def test_an_accept_that_fails_is_tried_again_and_its_body_kept_until_then(
     first, second = peer.posts
     assert first.document == second.document
     assert second.document["object"]["actor"] == person.id
+
+
+async def test_an_accept_follows_its_follower_to_a_new_inbox(desk: Desk, authority: Authority, names: Names) -> None:
+    async with Peer(authority, names, "moved.test", shared_inbox=False) as moved:
+        await desk.follow(moved, "alice")
+        actor = moved.actor("alice").document() | {"inbox": f"{moved.origin}/users/alice/new-inbox"}
+        moved.always("/users/alice/inbox", Answer(404))
+        moved.always("/users/alice", document(actor))
+        moved.always("/users/alice/new-inbox", Answer(202))
+        async with desk.book.database.write() as tx:
+            follower = await followers.find(tx, ACTOR, moved.actor("alice").id)
+            assert follower is not None
+            await outbox.respond(tx, desk.book.act, "accept", follow=follower.follow, inbox=follower.personal)
+        await desk.send()
+        assert [post.path for post in moved.posts] == ["/users/alice/inbox", "/users/alice/new-inbox"]
+        assert moved.posts[0].document == moved.posts[1].document

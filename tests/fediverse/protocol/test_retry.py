@@ -59,8 +59,7 @@ def test_g5_an_overloaded_host_rests_as_a_whole(status: int) -> None:
 
 def test_a_host_that_cannot_be_reached_rests_longer_each_time() -> None:
     waits = [
-        judge(Failed("connect", sent=False), History(1, failures, NOW, shared=True), NOW, 0.0)
-        for failures in range(20)
+        judge(Failed("connect", sent=False), History(1, failures, NOW, shared=True), NOW, 0.0) for failures in range(20)
     ]
     moments = [wait.at for wait in waits if isinstance(wait, RetryHost)]
     assert len(moments) == 20

@@ -113,6 +113,7 @@ class Ledger:
         how = {"status": 202, "reason": None, "unknown": False, **how}
         async with self.database.write() as tx:
             await queue.settle(tx, post, now=self.now, state=state, **how)
+            await queue.erase_answer(tx, post)
             if state == "delivered":
                 await outbox.say_once_more(tx, post, now=self.now, new_id=self.new_id)
 
