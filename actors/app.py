@@ -32,11 +32,11 @@ from hypercorn.typing import Framework
 from quart import Quart, Response
 from sqlalchemy.exc import SQLAlchemyError
 
+from actors.migrations import check, hold, migrate
 from actors.service import acts
 from actors.service.desk import Desk
 from actors.settings import Settings
 from actors.store import idempotency
-from actors.store.schema import metadata as actors_metadata
 from fediverse import web
 from fediverse.exchange.client import Client, user_agent
 from fediverse.exchange.delivery import send_forever
@@ -47,7 +47,6 @@ from fediverse.protocol.nodeinfo import About
 from fediverse.store import local_actors
 from fediverse.store.database import Database
 from fediverse.store.queue import Pace
-from fediverse.store.schema import metadata as federation_metadata
 from fediverse.store.sealed import Sealer
 
 MAX_BODY: Final = 1 << 20  # bytes; the largest request any door takes
@@ -154,18 +153,25 @@ def build(
 async def opened(
     settings: Settings,
     *,
+    alone: bool = True,
     clock: Callable[[], datetime] = utc_now,
     new_id: Callable[[], str] = random_hex,
     new_token: Callable[[], str] = random_token,
     random: Callable[[], float] = random_number,
 ) -> AsyncIterator[House]:
-    """A house with its database up to date and open, and its instance actor made. Raises CannotServe."""
+    """A house with its database open and its instance actor made.
+
+    `alone`, as for serving: brings the database up to date, and holds the lock beside a SQLite file until the end. Not
+    alone, as for delivering beside a server: the database has to be at the version of this code. Raises SchemaError,
+    which is one line for operators (exit code 2, must-survive F4, F6).
+    """
     house = build(settings, clock=clock, new_id=new_id, new_token=new_token, random=random)
-    async with house.database, house.client:
-        async with house.database.engine.begin() as connection:
-            await connection.run_sync(federation_metadata.create_all)
-            await connection.run_sync(actors_metadata.create_all)
-        async with house.federation:
+    with hold(settings.database) if alone else contextlib.nullcontext():
+        if alone:
+            await migrate(settings.database, held=True)
+        else:
+            await check(settings.database)
+        async with house.database, house.client, house.federation:
             yield house
 
 
