@@ -16,6 +16,7 @@ import contextlib
 import ssl
 import zlib
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Self, TypeAlias
 
 from tests.peers.authority import Authority
@@ -84,8 +85,7 @@ class Hostile:
 
 async def gzip_bomb(server: Hostile, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """200 MiB of zeros in 200 kB, to a client that did not ask for gzip."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(200)) + packer.flush()
+    packed = _packed_zeros()
     await server.send(
         writer,
         b"HTTP/1.1 200 OK\r\nContent-Type: application/activity+json\r\nContent-Encoding: gzip\r\n"
@@ -162,6 +162,12 @@ async def redirect_onwards(
     """Redirect for ever, to a new path each time."""
     location = f"{server.origin}/{len(server.heads)}".encode()
     await server.send(writer, b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n")
+
+
+@cache
+def _packed_zeros() -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join(packer.compress(bytes(1 << 20)) for _ in range(200)) + packer.flush()
 
 
 def _content_length(head: bytes) -> int:

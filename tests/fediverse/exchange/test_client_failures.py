@@ -101,6 +101,14 @@ async def test_g1_a_reset_after_the_connection_stood_may_have_been_sent(
     assert len(bad.heads) == 1, "a post is not repeated behind our back"
 
 
+async def test_g1_a_reset_of_a_kept_connection_may_have_been_sent(client: Client, peer: Peer) -> None:
+    peer.will("/inbox", Answer(202), Answer(reset=True))
+    await client.post(peer.shared_inbox, b"1", key=KEY, now=NOW)
+    failure = await failure_of_post(client, peer.shared_inbox, b"2")
+    assert (failure.kind, failure.sent) == (Failure.RESET, True)
+    assert [(seen.request.body, seen.connection) for seen in peer.posts] == [(b"1", 0), (b"2", 0)]
+
+
 async def test_g1_silence_until_the_deadline_may_have_been_sent(authority: Authority, names: Names) -> None:
     async with (
         Hostile(authority, names, "bad.test", hostile.silence) as bad,
@@ -203,15 +211,17 @@ async def test_e3_a_hostile_answer_is_cut(
     assert bad.sent < 32 << 20, "what the cap and the buffers of two kernels hold"
 
 
-async def test_e3_a_status_ends_a_post_whatever_comes_after_it(authority: Authority, names: Names) -> None:
-    for behaviour in (hostile.endless_body, hostile.gzip_bomb, hostile.slow_drip):
-        name = f"{behaviour.__name__.replace('_', '-')}.test"
-        async with (
-            Hostile(authority, names, name, behaviour) as bad,
-            make_client(authority, names, SOON * 3) as client,
-        ):
-            answer = await client.post(f"{bad.origin}/inbox", b"{}", key=KEY, now=NOW)
-        assert (answer.status, answer.body) == (200, b"")
+@pytest.mark.parametrize("behaviour", [hostile.endless_body, hostile.gzip_bomb, hostile.slow_drip])
+async def test_e3_a_status_ends_a_post_whatever_comes_after_it(
+    authority: Authority, names: Names, behaviour: Behaviour
+) -> None:
+    deadline = SOON if behaviour is hostile.slow_drip else timedelta(seconds=10)
+    async with (
+        Hostile(authority, names, "bad.test", behaviour) as bad,
+        make_client(authority, names, deadline) as client,
+    ):
+        answer = await client.post(f"{bad.origin}/inbox", b"{}", key=KEY, now=NOW)
+    assert (answer.status, answer.body) == (200, b"")
 
 
 async def test_an_answer_of_just_the_limit_is_read_and_one_byte_more_is_not(client: Client, peer: Peer) -> None:
