@@ -32,6 +32,7 @@ from hypercorn.typing import Framework
 from quart import Quart, Response
 from sqlalchemy.exc import SQLAlchemyError
 
+from actors import admin, pages
 from actors.migrations import check, hold, migrate
 from actors.service import acts
 from actors.service.desk import Desk
@@ -191,11 +192,12 @@ def create_app(house: House) -> Quart:
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
-    async def html(kind: object, value: object, request: object) -> None:
-        return None
-
-    app.register_blueprint(web.blueprint(house.federation, html))
-    web.guard(app, house.federation)  # last: it stands before every route
+    contact = house.settings.contact
+    app.register_blueprint(web.blueprint(house.federation, pages.html(house.desk, contact)))
+    app.register_blueprint(admin.blueprint(house.desk))
+    app.register_blueprint(pages.blueprint(house.desk, contact))
+    web.guard(app, house.federation)  # after the routes: it stands before every one of them
+    pages.error_pages(app)
     return app
 
 
