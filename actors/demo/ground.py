@@ -105,7 +105,9 @@ class Ground:
         """A client that knows the names of this ground and believes its authority, and no others."""
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                resolver=_Directory(self.addresses), ssl=ssl.create_default_context(cafile=str(self.ca_file))
+                resolver=_Directory(self.addresses),
+                ssl=ssl.create_default_context(cafile=str(self.ca_file)),
+                force_close=True,  # an idle connection would keep the service from stopping for seconds
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=_DEADLINE),

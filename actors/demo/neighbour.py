@@ -42,11 +42,15 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One POST as it was received. `refusal` says why it was not believed; otherwise `taken` says what became of it."""
+    """One POST as it was received. `refusal` says why it was not believed; otherwise `taken` says what became of it.
+
+    `person` is whose personal inbox it came to, None for the shared one; `language` that of the note it is about.
+    """
 
     server: str
     kind: str
     person: str | None
+    language: str | None = None
     refusal: str | None = None
     taken: Taken | None = None
 
@@ -74,7 +78,7 @@ class Neighbour:
         self.timelines = Timelines(manners)
         self.people: Sequence[Person] = [Person(each, self.place.origin, manners.shared_inbox) for each in people]
         self.seen: list[Seen] = []
-        self.was_asked_for_software = False
+        self.asked_for_software = 0
         self._ground = ground
         self._tls = ground.tls(name)
         self._watch = watch
@@ -116,6 +120,11 @@ class Neighbour:
                     connection.transport.abort()
             await self._web.shutdown(timeout=0)
 
+    @property
+    def inboxes(self) -> int:
+        """At how many inboxes it is told something that concerns all its people."""
+        return 1 if self.manners.shared_inbox else len(self.people)
+
     async def until(self, condition: Callable[[], bool], *, seconds: float) -> bool:
         """Wait until a condition holds, looking at each request; False if it does not within that time."""
         try:
@@ -150,9 +159,13 @@ class Neighbour:
         inbox = str(actor.get("endpoints", {}).get("sharedInbox") or actor.get("inbox"))
         body = json.dumps(activity).encode()
         headers = httpsig.sign(person.private, person.key_id, "POST", inbox, body=body, now=datetime.now(UTC))
-        async with self._open.post(URL(inbox, encoded=True), data=body, headers=headers, allow_redirects=False) as said:
-            if said.status not in (200, 202):
-                raise NoAnswer(f"the {activity['type']} was answered {said.status}")
+        url = URL(inbox, encoded=True)
+        try:
+            async with self._open.post(url, data=body, headers=headers, allow_redirects=False) as said:
+                if said.status not in (200, 202):
+                    raise NoAnswer(f"the {activity['type']} was answered {said.status}")
+        except (aiohttp.ClientError, TimeoutError) as problem:
+            raise NoAnswer(f"the {activity['type']} was not answered: {type(problem).__name__}") from None
 
     # What it asks of others
 
@@ -222,8 +235,14 @@ class Neighbour:
         obj = activity.get("object")
         if isinstance(obj, dict) and kind in ("Create", "Update", "Delete"):
             kind = f"{kind}{{{'Actor' if obj.get('id') == signer else obj.get('type')}}}"
-        self._note(Seen(self.name, kind, person, taken=self.timelines.take(activity, signer, person)))
+        language = self._language(obj)
+        taken = self.timelines.take(activity, signer, person)
+        self._note(Seen(self.name, kind, person, language or self._language(obj), taken=taken))
         return 202
+
+    def _language(self, obj: Any) -> str | None:
+        known = self.timelines.statuses.get(str(obj.get("id") if isinstance(obj, dict) else obj))
+        return known.language if known is not None else None
 
     async def _believe(self, message: Message) -> tuple[dict[str, Any], str]:
         """The activity and the actor who signed it. Raises NotProven."""
@@ -259,7 +278,7 @@ class Neighbour:
         if path == "/.well-known/nodeinfo":
             return _json({"links": [{"rel": NODEINFO, "href": f"{self.place.origin}/nodeinfo/2.1"}]})
         if path == "/nodeinfo/2.1":
-            self.was_asked_for_software = True
+            self.asked_for_software += 1
             return _json({"version": "2.1", "software": {"name": self.manners.software, "version": "1.0.0"}})
         if path == "/.well-known/webfinger":
             asked = parse_qs(query).get("resource")

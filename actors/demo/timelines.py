@@ -47,7 +47,10 @@ class Manners:
 
 @dataclass(slots=True)
 class Status:
-    """A note as this server keeps it. `hidden`: kept, but in nobody's feed, because it answers what is unknown here."""
+    """A note as this server keeps it; `answers` is the id of the note it replies to.
+
+    `hidden`: kept, but in nobody's feed, because what it answers is unknown here.
+    """
 
     id: str
     author: str
@@ -56,12 +59,18 @@ class Status:
     summary: str
     published: datetime
     updated: datetime | None
+    answers: str | None
     hidden: bool
 
     @property
+    def paragraphs(self) -> tuple[str, ...]:
+        """What a reader sees, without markup, the content warning apart."""
+        return tuple(_Reader.of(self.content).words)
+
+    @property
     def text(self) -> str:
-        """What a reader sees, the content warning first, without markup."""
-        return " ".join([self.summary, *_Reader.of(self.content).words]).strip()
+        """All that a reader sees, the content warning first."""
+        return " ".join([self.summary, *self.paragraphs]).strip()
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -148,8 +157,7 @@ class Timelines:
             return Taken("ignored", "nobody here follows its author")
         known = self.statuses.get(status.id)
         if known is None:
-            parent = note.get("inReplyTo")
-            if parent is not None and parent not in self.statuses:
+            if status.answers is not None and status.answers not in self.statuses:
                 if self.manners.orphans == "refused":
                     return Taken("refused", "it answers a note that is not known here")
                 status.hidden = True
@@ -179,7 +187,9 @@ class Timelines:
             return self._create(obj, signer, to)
         if known.author != signer:
             return Taken("refused", "the note is somebody else's")
-        if known.updated is not None and status.updated <= known.updated:
+        if status.updated == known.updated:
+            return Taken("ignored", "this version is shown already")
+        if known.updated is not None and status.updated < known.updated:
             return Taken("ignored", "not newer than what is shown")
         known.content, known.summary = status.content, status.summary
         known.language, known.updated = status.language, status.updated
@@ -259,6 +269,7 @@ def _status(note: Mapping[str, Any]) -> Status | None:
         summary=str(note.get("summary") or ""),
         published=published,
         updated=updated,
+        answers=None if note.get("inReplyTo") is None else str(note["inReplyTo"]),
         hidden=False,
     )
 

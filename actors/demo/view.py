@@ -20,8 +20,8 @@ from actors.demo.timelines import Status
 from actors.demo.verdict import Signs
 from actors.money import RIGHT_TO_LEFT
 
-EXCERPT: Final = 96
-"""Characters of a note that are enough to recognise it."""
+EXCERPT: Final = 120
+"""Characters of a note that are enough to recognise it; on a terminal, as many as are left in its line."""
 
 
 class View:
@@ -55,14 +55,15 @@ class View:
         self.steps += 1
         if not holds:
             self.broken.append(what)
-        line = Text("  holds  " if holds else "  DOES NOT HOLD  ", "bold green" if holds else "bold reverse red")
-        self._console.print(line.append(f"{what}: {saw}", "default"), soft_wrap=True, highlight=False)
+        line = Text("  ").append("holds" if holds else "DOES NOT HOLD", "bold green" if holds else "bold reverse red")
+        self._console.print(line.append(f"  {what}: {saw}"), soft_wrap=True, highlight=False)
         return holds
 
     def seen(self, seen: Seen) -> None:
         """One POST that a recording server received."""
-        where = seen.server if seen.person is None else f"{seen.server} (inbox of {seen.person.rpartition('/')[2]})"
-        line = Text(f"{self.seconds:6.1f} s  ", "dim").append(f"{where}  ", "cyan").append(f"{seen.kind}  ", "bold")
+        where = seen.server if seen.person is None else f"{seen.server}, inbox of {seen.person.rpartition('/')[2]}"
+        what = seen.kind if seen.language is None else f"{seen.kind} {seen.language}"
+        line = Text(f"{self.seconds:6.1f} s  ").append(f"{where:<36}  ", "cyan").append(f"{what:<17}  ", "bold")
         if seen.refusal is not None:
             line.append("REFUSED", "bold reverse red").append(f" {seen.refusal}")
         elif seen.taken is not None:
@@ -92,8 +93,12 @@ class View:
         marks += ["edited"] if status.updated is not None else []
         marks += ["pinned"] if pinned else []
         style = "yellow" if signs.asking(status) else "green" if signs.ending(status) else "default"
-        line = Text("    ").append(f"[{', '.join(marks)}]", style).append(f" {directed(status.text, status.language)}")
-        self._console.print(line, soft_wrap=True, highlight=False)
+        line = Text("    ").append(f"[{', '.join(marks)}] ", style)
+        room = self._console.width - len(line) if self._console.is_terminal else EXCERPT
+        text = " · ".join(status.paragraphs)
+        if status.summary:
+            text = f"(warning: {status.summary}) {text}"
+        self._console.print(line.append(directed(text, status.language, room)), soft_wrap=True, highlight=False)
 
     def report(self, report: Mapping[str, Any]) -> None:
         """The delivery report, as the admin endpoint gives it."""
@@ -123,9 +128,10 @@ class View:
         self._console.print(Text(text, style), soft_wrap=True, highlight=False)
 
 
-def directed(text: str, language: str) -> str:
-    """The beginning of a text, isolated where its language runs from right to left."""
-    short = text if len(text) <= EXCERPT else f"{text[:EXCERPT].rstrip()}…"
+def directed(text: str, language: str, room: int = EXCERPT) -> str:
+    """The beginning of a text, `room` characters long, isolated where its language runs from right to left."""
+    room = max(room, 20)
+    short = text if len(text) <= room else f"{text[: room - 1].rstrip()}…"
     short += "\u2069" * (short.count("\u2068") - short.count("\u2069"))  # what was cut off inside an isolate
     return f"\u2067{short}\u2069" if language in RIGHT_TO_LEFT else short
 

@@ -120,12 +120,12 @@ async def test_a_server_that_wants_signed_gets_shows_its_people_to_no_others() -
 
 async def test_a_server_says_what_it_runs_and_remembers_being_asked() -> None:
     async with street(Manners("misskey")) as ((a,), session):
-        assert not a.was_asked_for_software
+        assert a.asked_for_software == 0
         async with session.get(f"{a.place.origin}/.well-known/nodeinfo") as answer:
             links = (await answer.json())["links"]
         async with session.get(links[0]["href"]) as answer:
             assert (await answer.json())["software"]["name"] == "misskey"
-        assert a.was_asked_for_software
+        assert a.asked_for_software == 1
 
 
 async def test_a_server_that_is_down_refuses_and_comes_back_at_the_same_place() -> None:

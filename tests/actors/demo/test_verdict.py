@@ -37,7 +37,7 @@ def server(*notes: tuple[str, str], pinned: tuple[str, str] | None = None, profi
 
 
 def status(name: str, language: str, content: str) -> Status:
-    return Status(name, US, language, content, "", datetime(2026, 11, 22, tzinfo=UTC), None, hidden=False)
+    return Status(name, US, language, content, "", datetime(2026, 11, 22, tzinfo=UTC), None, None, hidden=False)
 
 
 def look(timelines: Timelines) -> Held:
