@@ -14,7 +14,7 @@ from actors.refusals import MoveRefused, Problems, Refused
 from actors.service.desk import By, Desk, NotThere, Outdated, at_hand, check_acts, check_reads, readable
 from actors.service.saying import tell_profile
 from actors.store import audit, campaigns, destinations, profiles
-from actors.store.campaigns import Kept
+from actors.store.campaigns import Kept, SlugTaken
 from fediverse.store.database import Transaction
 
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
@@ -62,7 +62,10 @@ async def put_draft(
         origin=desk.origin,
     )
     if kept is None:
-        saved = await campaigns.add(tx, speaker, draft)
+        try:
+            saved = await campaigns.add(tx, speaker, draft)
+        except SlugTaken:
+            raise Refused.field("slug", "is taken") from None
     else:
         draft = _with_amounts(draft, kept.campaign)
         if draft == kept.campaign:

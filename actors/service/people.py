@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from sqlalchemy.exc import IntegrityError
+
 from actors import drafting
 from actors.model import Destination, Standing
 from actors.refusals import Problems, Refused
@@ -55,9 +57,12 @@ async def create_actor(
     problems.settle()
     profile = Profile(key.owner, name, summary)
     document = actor_document(desk, profile, handle=handle, public_pem=key.public_pem(), published=now)
-    actor = await local_actors.create(
-        tx, actor_id=key.owner, handle=handle, kind=local_actors.SERVICE, document=document, key=key, now=now
-    )
+    try:
+        actor = await local_actors.create(
+            tx, actor_id=key.owner, handle=handle, kind=local_actors.SERVICE, document=document, key=key, now=now
+        )
+    except IntegrityError:  # somebody else was faster by a moment
+        raise Refused.field("handle", "is taken") from None
     await profiles.add(tx, profile)
     await audit.write(tx, actor.id, "create_actor", now=now, organiser=None, detail={"handle": handle})
     return actor

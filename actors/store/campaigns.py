@@ -39,6 +39,10 @@ class Kept:
     version: int
 
 
+class SlugTaken(ValueError):
+    """There is or was a campaign of this slug."""
+
+
 async def lock_actor(tx: Transaction, actor: str) -> None:
     """Hold an actor until the end: its acts follow one another, as pins and profile are reckoned over all campaigns."""
     if tx.first_time(("actor", actor)):
@@ -96,8 +100,10 @@ async def notes_since(tx: Transaction, actor: str, since: datetime, kinds: Itera
 
 
 async def add(tx: Transaction, actor: str, campaign: Campaign) -> Kept:
-    """Store a new campaign as version 1."""
-    await tx.execute(campaigns.insert().values(id=campaign.id, actor=actor, version=1, **_row(campaign)))
+    """Store a new campaign as version 1. Raises SlugTaken, also where somebody else was faster by a moment."""
+    row = tx.insert(campaigns).values(id=campaign.id, actor=actor, version=1, **_row(campaign))
+    if (await tx.execute(row.on_conflict_do_nothing(index_elements=["slug"]))).rowcount == 0:
+        raise SlugTaken(campaign.slug)
     await _texts(tx, campaign)
     await _destinations(tx, campaign)
     await _announcements(tx, campaign)

@@ -15,7 +15,7 @@ from actors.service import acts, drafts, people, report
 from actors.service.desk import Desk
 from actors.service.report import Report
 from actors.store.campaigns import Kept
-from actors.store.organisers import Organiser
+from actors.store.organisers import Organiser, Role
 from actors.store.schema import metadata as of_actors
 from fediverse.protocol.strict_json import loads_object
 from fediverse.store import collections, objects
@@ -175,6 +175,4 @@ async def everything(database: Database) -> dict[str, list[Mapping[str, Any]]]:
 
 def reader(of: Organiser) -> Organiser:
     """The same person with a reader's token."""
-    from actors.store.organisers import Role
-
     return replace(of, role=Role.READER)
