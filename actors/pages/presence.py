@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from quart import Request, Response
 
@@ -14,6 +15,7 @@ from actors.pages.listing import entries
 from actors.service.desk import Desk
 from actors.store import campaigns
 from actors.store.campaigns import Kept
+from actors.text import plain
 from actors.wording import WORDINGS, banner
 from fediverse.store import local_actors
 from fediverse.store.local_actors import LocalActor
@@ -75,7 +77,7 @@ async def _note(desk: Desk, note: StoredObject, request: Request) -> Response:
         title=document.get("name", desk.origin),
         handle=f"@{actor.handle}@{desk.handle_domain}" if actor is not None else "",
         profile=document.get("url", desk.origin),
-        banner=banner("expired", shown) if expired else body.get("summary"),
+        banner=_banner(body, shown, expired=expired),
         content="" if expired else body.get("content", ""),
         campaign=_page_of(desk, kept, shown) if kept is not None else None,
         alternate=note.id,
@@ -87,6 +89,14 @@ async def _note(desk: Desk, note: StoredObject, request: Request) -> Response:
     if expired:
         answer.headers["Retry-After"] = str(CLOSING)
     return answer
+
+
+def _banner(body: Mapping[str, Any], language: str, *, expired: bool) -> str | None:
+    """What folds the note away elsewhere, unless its text begins with the same words."""
+    if expired:
+        return banner("expired", language)
+    summary = body.get("summary")
+    return summary if isinstance(summary, str) and summary not in plain(body.get("content", "")) else None
 
 
 def _page_of(desk: Desk, kept: Kept, language: str) -> str:
