@@ -89,8 +89,8 @@ class Neighbour:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = self._ground.session()
         await self.up()
+        self._session = self._ground.session()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, value: object, at: TracebackType | None) -> None:

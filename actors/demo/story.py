@@ -73,7 +73,7 @@ class Story:
         """An organiser writes the campaign and opens it."""
         self._view.chapter("An organiser opens a campaign in English and Persian, at the admin endpoint")
         for place in texts.DESTINATIONS:
-            made = await self._stage.organiser.ask("POST", "/destinations", place)
+            made = await self._stage.organiser.ask("POST", f"/actors/{texts.HANDLE}/destinations", place)
             self._places[place["label"]] = str(made["id"])
         expires = datetime.now(UTC) + LASTS
         await self._stage.organiser.ask("PUT", f"/campaigns/{texts.SLUG}", texts.campaign(expires))

@@ -56,7 +56,7 @@ class View:
         if not holds:
             self.broken.append(what)
         line = Text("  ").append("holds" if holds else "DOES NOT HOLD", "bold green" if holds else "bold reverse red")
-        self._console.print(line.append(f"  {what}: {saw}"), soft_wrap=True, highlight=False)
+        self._print(line.append(f"  {what}: {saw}"))
         return holds
 
     def seen(self, seen: Seen) -> None:
@@ -68,7 +68,7 @@ class View:
             line.append("REFUSED", "bold reverse red").append(f" {seen.refusal}")
         elif seen.taken is not None:
             line.append("verified", "green").append(f", {seen.taken.word}: {seen.taken.text}")
-        self._console.print(line, soft_wrap=True, highlight=False)
+        self._print(line)
 
     def feeds(self, neighbours: Iterable[Neighbour], signs: Signs) -> None:
         """What every server now shows to its people."""
@@ -98,7 +98,7 @@ class View:
         text = " · ".join(status.paragraphs)
         if status.summary:
             text = f"(warning: {status.summary}) {text}"
-        self._console.print(line.append(directed(text, status.language, room)), soft_wrap=True, highlight=False)
+        self._print(line.append(directed(text, status.language, room)))
 
     def report(self, report: Mapping[str, Any]) -> None:
         """The delivery report, as the admin endpoint gives it."""
@@ -125,7 +125,12 @@ class View:
         self._line(line, "bold green" if good else "bold reverse red")
 
     def _line(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style), soft_wrap=True, highlight=False)
+        self._print(Text(text, style))
+
+    def _print(self, line: Text) -> None:
+        if not self._console.encoding.startswith("utf"):  # better a question mark than no demo
+            line.plain = line.plain.encode(self._console.encoding, "replace").decode(self._console.encoding)
+        self._console.print(line, soft_wrap=True, highlight=False)
 
 
 def directed(text: str, language: str, room: int = EXCERPT) -> str:

@@ -111,3 +111,10 @@ def test_on_a_narrow_terminal_a_note_stays_in_its_line() -> None:
     everything(view)
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.getvalue().splitlines()]
     assert all(len(line) <= 44 for line in lines if line.startswith("    ["))
+
+
+def test_a_console_that_cannot_write_persian_gets_question_marks() -> None:
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding="ascii", write_through=True) as out:
+        everything(View(Console(file=out, width=80)))
+        assert "[fa, says stop] ????? ?? ? " in raw.getvalue().decode()
