@@ -93,12 +93,12 @@ def idempotency_key(request: Request) -> str | None:
     return given[0]
 
 
-async def body(request: Request, *, most: int, required: bool) -> dict[str, Json]:
+async def body(request: Request, *, most: int, required: bool, timeout: float = BODY_TIMEOUT) -> dict[str, Json]:
     """The JSON object in the body, counted while it comes in; `{}` for no body where none is required.
 
     Raises TooLarge, Malformed, Declined (408, 415).
     """
-    data = await _read(request, most)
+    data = await _read(request, most, timeout)
     if not data and not required:
         return {}
     if request.headers.getlist("Content-Encoding"):
@@ -108,7 +108,7 @@ async def body(request: Request, *, most: int, required: bool) -> dict[str, Json
     return loads_object(data, max_bytes=most)
 
 
-async def _read(request: Request, most: int) -> bytes:
+async def _read(request: Request, most: int, timeout: float) -> bytes:
     claimed = request.headers.get("Content-Length")
     if claimed is not None and not (claimed.isascii() and claimed.isdigit()):
         raise Malformed("Content-Length is not a number")
@@ -116,13 +116,13 @@ async def _read(request: Request, most: int) -> bytes:
         raise TooLarge
     data = bytearray()
     try:
-        async with asyncio.timeout(BODY_TIMEOUT):
+        async with asyncio.timeout(timeout):
             async for chunk in request.body:
                 data += chunk
                 if len(data) > most:
                     raise TooLarge
     except TimeoutError:
-        raise Declined(408, f"A body has {BODY_TIMEOUT:.0f} seconds") from None
+        raise Declined(408, f"A body has {timeout:g} seconds") from None
     return bytes(data)
 
 

@@ -18,8 +18,9 @@ from typing import Final
 from quart import Blueprint, Request, Response, request
 
 from actors.admin import acts, asking, openapi, problems
+from actors.admin.asking import BODY_TIMEOUT
 from actors.admin.problems import Declined
-from actors.admin.route import Ask, Route, Said
+from actors.admin.route import Ask, Handler, Route, Said
 from actors.admin.routes import ROUTES
 from actors.service import people
 from actors.service.desk import Desk, NotAllowed
@@ -57,38 +58,78 @@ class Guesses:
         return self._count > self.most
 
 
-def blueprint(desk: Desk, routes: tuple[Route, ...] = ROUTES) -> Blueprint:
-    """The endpoint for one desk."""
-    door = Blueprint("admin", __name__, url_prefix=PREFIX)
-    guesses = Guesses()
+def blueprint(desk: Desk, routes: tuple[Route, ...] = ROUTES, *, body_timeout: float = BODY_TIMEOUT) -> Blueprint:
+    """The endpoint for one desk. `body_timeout` is in seconds, for a whole body."""
+    door = _Door(desk, routes, body_timeout, Guesses())
+    blueprint = Blueprint("admin", __name__, url_prefix=PREFIX)
     by_path: dict[str, dict[str, Route]] = {}
     for route in routes:
         by_path.setdefault(route.path, {})[route.method] = route
     for number, (path, methods) in enumerate(by_path.items()):
         rule = path.replace("{", "<").replace("}", ">")
-        door.add_url_rule(rule, f"at_{number}", _view(desk, guesses, methods, routes), methods=METHODS)
+        blueprint.add_url_rule(rule, f"at_{number}", door.view(methods), methods=METHODS)
     for number, rule in enumerate(("", "/", "/<path:rest>")):
-        door.add_url_rule(rule, f"nothing_{number}", _view(desk, guesses, {}, routes), methods=METHODS)
-    return door
+        blueprint.add_url_rule(rule, f"nothing_{number}", door.view({}), methods=METHODS)
+    return blueprint
 
 
-def _view(
-    desk: Desk, guesses: Guesses, methods: Mapping[str, Route], routes: tuple[Route, ...]
-) -> Callable[..., Awaitable[Response]]:
-    async def view(**path: str) -> Response:
-        route = methods.get("GET" if request.method == "HEAD" else request.method)
-        try:
-            if route is None:
-                raise _no_route(methods)
-            answer = await _answer(desk, guesses, route, path, routes)
-        except Exception as problem:  # noqa: BLE001 - whatever it was, it goes out as a problem, with nothing of ours in it
-            answer = problems.answer(problems.understand(problem), desk.origin)
-        answer.headers["Cache-Control"] = "no-store"
-        # The row of the table, never the path as it came: that is what somebody else wrote.
-        log.info("%s %s: %d", route.method if route else "-", route.path if route else "-", answer.status_code)
-        return answer
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """What every request needs. Every step of a request is one method, in their order."""
 
-    return view
+    desk: Desk
+    routes: tuple[Route, ...]
+    body_timeout: float
+    guesses: Guesses
+
+    def view(self, methods: Mapping[str, Route]) -> Callable[..., Awaitable[Response]]:
+        """What answers at one path, with its route for each method."""
+
+        async def view(**path: str) -> Response:
+            route = methods.get("GET" if request.method == "HEAD" else request.method)
+            try:
+                if route is None:
+                    raise _no_route(methods)
+                answer = await self._answer(route, path)
+            except Exception as problem:  # noqa: BLE001 - whatever it was, it leaves as a problem with nothing of ours in it
+                answer = problems.answer(problems.understand(problem), self.desk.origin)
+            answer.headers["Cache-Control"] = "no-store"
+            # The row of the table, never the path as it came: that is what somebody else wrote.
+            log.info("%s %s: %d", route.method if route else "-", route.path if route else "-", answer.status_code)
+            return answer
+
+        return view
+
+    async def _answer(self, route: Route, path: Mapping[str, str]) -> Response:
+        database = self.desk.database
+        if route.handler is None:
+            return _json(Said(openapi.describe(self.routes, f"{self.desk.origin}{PREFIX}")))
+        token = asking.token(request)
+        async with database.read() as tx:
+            by = await self._who(tx, token)
+        if route.acts and by.role is not Role.ORGANISER:
+            raise NotAllowed("this token may read reports only")
+        query = asking.query(request, [name for name, _ in route.query])
+        condition = asking.condition(request) if route.conditional else asking.Condition()
+        key = asking.idempotency_key(request) if route.repeatable else None
+        body: dict[str, Json] = {}
+        if route.takes is not None:
+            takes = route.takes
+            body = await asking.body(request, most=takes.most, required=not takes.optional, timeout=self.body_timeout)
+        async with database.write() if route.acts else database.read() as tx:
+            by = await self._who(tx, token)
+            ask = Ask(tx, self.desk, by, path, query, body, condition, route.as_text and _prefers_text(request))
+            await acts.check_owner(ask)
+            said = await _once(ask, route.handler, route, key)
+        return _json(said) if said.text is None else _text(said.text)
+
+    async def _who(self, tx: Transaction, token: str) -> Organiser:
+        by = await people.authenticate(tx, token)
+        if by is not None:
+            return by
+        if self.guesses.wrong(self.desk.clock()):
+            raise Declined(429, "Wait a minute", headers={"Retry-After": "60"})
+        raise Declined.token("Nobody has this token, or it was revoked", error="invalid_token")
 
 
 def _no_route(methods: Mapping[str, Route]) -> Declined:
@@ -98,52 +139,15 @@ def _no_route(methods: Mapping[str, Route]) -> Declined:
     return Declined(405, f"Possible here: {', '.join(allowed)}", headers={"Allow": ", ".join(allowed)})
 
 
-async def _answer(
-    desk: Desk, guesses: Guesses, route: Route, path: Mapping[str, str], routes: tuple[Route, ...]
-) -> Response:
-    if route.handler is None:
-        return _json(Said(openapi.describe(routes, f"{desk.origin}{PREFIX}")))
-    token = asking.token(request)
-    async with desk.database.read() as tx:
-        by = await _who(tx, desk, guesses, token)
-    if route.acts and by.role is not Role.ORGANISER:
-        raise NotAllowed("this token may read reports only")
-    query = asking.query(request, [name for name, _ in route.query])
-    condition = asking.condition(request) if route.conditional else asking.Condition()
-    key = asking.idempotency_key(request) if route.repeatable else None
-    body: dict[str, Json] = {}
-    if route.takes is not None:
-        body = await asking.body(request, most=route.takes.most, required=not route.takes.optional)
-    async with desk.database.write() if route.acts else desk.database.read() as tx:
-        by = await _who(tx, desk, guesses, token)
-        plain = route.as_text and _prefers_text(request)
-        ask = Ask(tx, desk, by, path, query, body, condition, plain)
-        await acts.check_owner(ask)
-        said = await _once(ask, route, key)
-    return _json(said) if said.text is None else _text(said.text)
-
-
-async def _who(tx: Transaction, desk: Desk, guesses: Guesses, token: str) -> Organiser:
-    by = await people.authenticate(tx, token)
-    if by is not None:
-        return by
-    if guesses.wrong(desk.clock()):
-        raise Declined(429, "Wait a minute", headers={"Retry-After": "60"})
-    raise Declined.token("Nobody has this token, or it was revoked", error="invalid_token")
-
-
-async def _once(ask: Ask, route: Route, key: str | None) -> Said:
+async def _once(ask: Ask, handler: Handler, route: Route, key: str | None) -> Said:
     """The act, or where its key came before, the answer it had then."""
-    if route.handler is None:
-        raise LookupError("nothing is done here")
     if key is None:
-        return await route.handler(ask)
-    path = route.path.format_map(ask.path)
-    wanted = idempotency.fingerprint(route.method, path, ask.body)
+        return await handler(ask)
+    wanted = idempotency.fingerprint(route.method, route.path.format_map(ask.path), ask.body)
     kept = await idempotency.begin(ask.tx, ask.by.id, key, wanted, ask.desk.clock())
     if kept is not None:
         return Said(loads_object(kept.body.encode()), kept.status)
-    said = await route.handler(ask)
+    said = await handler(ask)
     await idempotency.keep(ask.tx, ask.by.id, key, Answer(said.status, dumps(said.document).decode()))
     return said
 
