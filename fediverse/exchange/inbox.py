@@ -193,6 +193,7 @@ async def _delete(reception: Reception, knock: Knock, activity: Delete, now: dat
         if not proven and not await reception.keyring.is_gone(actor, now):
             raise Unauthenticated(Reason.MISMATCH)
     async with reception.database.write() as tx:
+        await upkeep.revive(tx, host_of(actor), now)
         for follower in await followers.find_everywhere(tx, actor):
             await following.part(tx, follower, now)
 
