@@ -8,6 +8,7 @@ and keep timelines with code of their own, and the last line is reckoned from wh
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -66,7 +67,7 @@ async def _play_on(on: Stage, view: View, keep: bool, patience: float) -> int:
 
 def _addresses(on: Stage) -> list[str]:
     """Where to look, and how: no other program on this machine knows these names or this authority."""
-    curl = f"curl --cacert {on.ground.ca_file} --resolve {on.place.host}:{on.place.address}"
+    curl = f"curl --cacert {shlex.quote(str(on.ground.ca_file))} --resolve {on.place.host}:{on.place.address}"
     return [
         "",
         "Still running. The public page and the organisers' admin endpoint:",

@@ -20,6 +20,8 @@ from rich.console import Console
 from actors.demo import play, texts
 from actors.demo.stage import SERVERS, Server
 
+pytestmark = pytest.mark.slow
+
 CLOSING = "Closed: 3 of 3 servers show the campaign as closed; none of 5 followers is still asked to donate."
 ROOT = Path(__file__).parent.parent.parent
 DEMO = (sys.executable, "-m", "actors", "demo")
@@ -54,7 +56,7 @@ def fetched(said: str) -> str:
 
 def test_the_demo_ends_with_nobody_asked_any_more(tmp_path: Path) -> None:
     done = subprocess.run(
-        DEMO, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False
+        DEMO, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, timeout=100, check=False
     )
     lines = done.stdout.splitlines()
     assert lines[-1] == CLOSING, f"{done.stdout}\n{done.stderr}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import aiohttp
@@ -15,6 +16,8 @@ from actors.demo import httpsig
 from actors.demo.ground import Ground
 from actors.demo.neighbour import Neighbour, NoAnswer, Seen
 from actors.demo.timelines import Manners
+
+MINUTE = timedelta(minutes=1)
 
 
 @contextlib.asynccontextmanager
@@ -84,11 +87,13 @@ async def test_what_is_not_proven_is_answered_401_and_changes_nothing() -> None:
         assert await post(session, b, inbox, like, signature="") == 401
         assert await post(session, b, inbox, like, digest="SHA-256=AAAA") == 401
         assert await post(session, b, inbox, like | {"actor": a.people[0].id}) == 401
+        assert await post(session, b, inbox, like, date=format_datetime(datetime.now(UTC) + MINUTE, usegmt=True)) == 401
         assert await post(session, a, f"{b.place.origin}/inbox", like | {"pad": "x" * 300}) == 401
         assert whys(a.seen) == [
             "the signature says nothing of algorithm, headers, keyId, signature",
             "the digest is that of another body",
             "its actor is not the owner of the key",
+            "the signature was not made over this request with this key",
         ]
         assert whys(b.seen) == ["it is longer than 300 bytes"]
 
