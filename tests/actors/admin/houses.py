@@ -47,8 +47,8 @@ class Answer:
 
     @property
     def fields(self) -> list[str]:
-        """The fields a refusal names."""
-        return [error["field"] for error in self.json["errors"]]
+        """The fields a refusal names; none where the body could not be read at all."""
+        return [error["field"] for error in self.json.get("errors", [])]
 
 
 @dataclass
@@ -123,3 +123,17 @@ async def another_actor(desk: AtDesk, handle: str = "other") -> str:
         await people.create_actor(tx, desk.house.desk, key, handle=handle, name="Others", summary="")
         _, token = await people.add_organiser(tx, desk.house.desk, owner, label="theirs")
     return token
+
+
+def check_problem(answer: Answer, status: int) -> dict[str, Any]:
+    """Every error is a problem document, kept by nobody, that says nothing of ours (RFC 9457; must-survive J5)."""
+    assert answer.status == status, answer.body
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    problem: dict[str, Any] = answer.json
+    assert problem["status"] == status
+    assert problem["type"].startswith("https://fund.example/admin/v1/openapi.json#/components/responses/")
+    assert {"title", "detail"} <= set(problem)
+    for ours in (b"Traceback", b".py", b"sqlite", b"quart", b"python", b"hypercorn"):
+        assert ours not in answer.body.lower()
+    return problem
