@@ -182,16 +182,26 @@ async def _ends_a_follower(reception: Reception, activity: Delete) -> bool:
 async def _delete(reception: Reception, knock: Knock, activity: Delete, now: datetime) -> None:
     """The key document is gone with the actor: the key kept with the follower must do (mastodon-compat §4.3).
 
-    If that one no longer matches, the actor's own server is asked once: 404 or 410 is a confirmation too.
+    If that one no longer matches, the actor's own server is asked once, afterwards: 404 or 410 is a confirmation too.
+    The answer is 202 in any case and at once, as it is for strangers: nobody learns from it who follows us.
     """
     actor = activity.actor
     async with reception.database.read() as tx:
         kept = await followers.find_everywhere(tx, actor)
-    if not any(_made_with(knock, follower.key) for follower in kept):
-        known = await reception.keyring.cached(knock.presented.key_id, now)
-        proven = known is not None and _made_with(knock, known.key)
-        if not proven and not await reception.keyring.is_gone(actor, now):
-            raise Unauthenticated(Reason.MISMATCH)
+    known = await reception.keyring.cached(knock.presented.key_id, now)
+    keys = [follower.key for follower in kept] + ([known.key] if known is not None else [])
+    if any(_made_with(knock, key) for key in keys):
+        await _end(reception, actor, now)
+    else:
+        reception.keyring.in_background(("gone", actor), lambda: _end_if_gone(reception, actor, now))
+
+
+async def _end_if_gone(reception: Reception, actor: str, now: datetime) -> None:
+    if await reception.keyring.is_gone(actor, now):
+        await _end(reception, actor, now)
+
+
+async def _end(reception: Reception, actor: str, now: datetime) -> None:
     async with reception.database.write() as tx:
         await upkeep.revive(tx, host_of(actor), now)
         for follower in await followers.find_everywhere(tx, actor):

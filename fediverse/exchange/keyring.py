@@ -32,6 +32,7 @@ REFETCH_EVERY = timedelta(minutes=5)  # must-survive A8
 NEW_HOSTS_A_MINUTE = 60  # must-survive D8
 KEYS_A_MINUTE = 60  # of one server; GoToSocial's own limit is 300 requests in 5 minutes (mastodon-compat §1.7)
 MAX_CONFIRMATIONS = 10_000  # remembered at once
+MAX_UNDER_WAY = 200  # questions at once that nobody waits for
 
 _MINUTE = timedelta(minutes=1)
 _T = TypeVar("_T")
@@ -119,10 +120,7 @@ class Keyring:
         return await self._together(("again", known.key.key_id), lambda: self._refetch(known.key.key_id, now))
 
     async def is_gone(self, actor_id: str, now: datetime) -> bool:
-        """Ask the actor's own server whether it is no more (404 or 410); at most once in 5 minutes per actor.
-
-        Raises Overloaded when the server cannot be asked.
-        """
+        """Ask the actor's own server whether it is no more (404 or 410); at most once in 5 minutes per actor."""
         asked = self._confirmed.get(actor_id)
         if asked is not None and asked <= now < asked + REFETCH_EVERY:
             return False
@@ -135,11 +133,8 @@ class Keyring:
             await discovery.fetch_actor(self._client, actor_id, await self._signing_key(), now)
         except Gone:
             return True
-        except Overloaded:
-            raise
-        except FederationError as problem:
-            if _is_transient(problem):
-                raise _unavailable(REFETCH_EVERY, transient=True) from None
+        except FederationError:
+            return False  # it cannot be asked now, or is there
         return False
 
     async def _look_up(self, key_id: str, now: datetime) -> KnownKey | MissingKey | None:
@@ -186,14 +181,21 @@ class Keyring:
             known = await remote_actors.is_known_host(tx, host)
         self._budget.spend(host, now, new=not known)
 
+    def in_background(self, what: tuple[str, str], start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something that takes questions to others after the answer to this request; once at a time per `what`."""
+        if what not in self._under_way and len(self._under_way) < MAX_UNDER_WAY:
+            self._start(what, start)
+
     async def _together(self, what: tuple[str, str], start: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         """Join the fetch that is under way, or start it. It goes on if whoever asked hangs up."""
         task: asyncio.Task[_T] | None = self._under_way.get(what)
-        if task is None:
-            task = asyncio.create_task(start())
-            self._under_way[what] = task
-            task.add_done_callback(lambda done: self._finished(what, done))
-        return await asyncio.shield(task)
+        return await asyncio.shield(task or self._start(what, start))
+
+    def _start(self, what: tuple[str, str], start: Callable[[], Coroutine[Any, Any, _T]]) -> asyncio.Task[_T]:
+        task = asyncio.create_task(start())
+        self._under_way[what] = task
+        task.add_done_callback(lambda done: self._finished(what, done))
+        return task
 
     def _finished(self, what: tuple[str, str], task: asyncio.Task[Any]) -> None:
         del self._under_way[what]
