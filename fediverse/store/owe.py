@@ -124,10 +124,11 @@ async def erase(tx: Transaction, owed: Owed, *, software: Iterable[str] | None =
 
 
 async def pinning(tx: Transaction, owed: Owed) -> None:
-    """Add or Remove: only the latest of the two is kept."""
+    """Add or Remove: only the latest of the two is kept, and none goes to a host that was told to delete the note."""
     await lock_line(tx, owed.sender)
     await _cancel_open(tx, owed, "add", "remove")
-    await _owe(tx, owed, reach.follower_inboxes(owed.sender))
+    targets = _only(reach.follower_inboxes(owed.sender), _not_deleted(owed))
+    await _owe(tx, owed, select(targets.c.inbox, targets.c.host))
 
 
 async def profile(tx: Transaction, owed: Owed) -> None:
