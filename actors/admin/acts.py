@@ -170,6 +170,8 @@ async def retract_campaign(ask: Ask) -> Said:
 async def withdraw_note(ask: Ask) -> Said:
     """Delete one note everywhere."""
     Fields(ask.body).settle()
+    if await campaigns.by_note(ask.tx, ask.path["note"]) != ask.slug:
+        raise NotThere("this campaign has no such note")
     kept = await acts.withdraw_note(ask.tx, ask.desk, ask.by, ask.slug, ask.path["note"], expected=await _expected(ask))
     return _standing(ask, kept)
 
