@@ -10,7 +10,7 @@ from actors import drafting
 from actors.model import ClosedText, CloseReason, Kind, Move, Moved, SayNote
 from actors.refusals import MoveRefused, Refused
 from actors.service.desk import DAY, By, Desk, at_hand
-from actors.service.saying import change_pins, say, tell_profile
+from actors.service.saying import change_pins, say, tell_late, tell_profile
 from actors.store import audit, campaigns, destinations
 from actors.store.campaigns import Kept
 from fediverse.protocol.strict_json import Json
@@ -128,8 +128,10 @@ async def expire_due(desk: Desk) -> list[str]:
 
 
 async def tidy(desk: Desk) -> None:
-    """Bring pins and profiles to what the day asks for: closure notes leave their place after 30 days, figures that
-    waited for a day are told. The sweeper calls this, hourly or so.
+    """Bring pins, profiles and late findings up to date; the sweeper calls this, hourly or so.
+
+    Closure notes leave their place after 30 days, figures that waited for their day are told, and hosts that turned out
+    to take no edits after a closing get the Deletes they had missed.
     """
     async with desk.database.read() as tx:
         every = [actor.id for actor in await local_actors.services(tx)]
@@ -137,6 +139,8 @@ async def tidy(desk: Desk) -> None:
         async with desk.database.write() as tx:
             await campaigns.lock_actor(tx, actor)
             act = desk.act(actor, desk.clock())
+            for kept in await campaigns.of_actor(tx, actor):
+                await tell_late(tx, desk, act, kept.campaign)
             await change_pins(tx, desk, act)
             await tell_profile(tx, desk, act, urgent=False)
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from actors import notices, pins
-from actors.model import Announcement, Campaign, Change, ChangeProfile, EditNote, EraseNote, Form, Kind, SayNote
+from actors.model import Announcement, Campaign, Change, ChangeProfile, EditNote, EraseNote, Form, Kind, SayNote, State
 from actors.service.desk import DAY, Desk, NotThere
 from actors.store import campaigns, profiles
 from actors.store.profiles import Profile
@@ -26,7 +26,7 @@ from fediverse import outbox
 from fediverse.outbox import Act
 from fediverse.protocol import documents
 from fediverse.protocol.retry import Priority
-from fediverse.store import collections, local_actors, objects, schema
+from fediverse.store import collections, local_actors, objects, report, schema
 from fediverse.store.database import Transaction
 from fediverse.store.local_actors import LocalActor
 
@@ -106,6 +106,23 @@ async def tell_profile(tx: Transaction, desk: Desk, act: Act, *, urgent: bool = 
     if _is_due(actor, profile, act.now, now_changed=changed, urgent=urgent):
         await outbox.profile(tx, act)
         await profiles.told(tx, act.actor, actor.updated)
+
+
+async def tell_late(tx: Transaction, desk: Desk, act: Act, campaign: Campaign) -> None:
+    """Hosts found out to take no edits only after the closing get the Deletes and the closure notes they had missed.
+
+    Deleting a note there may take its answers along, so the closure notes are said again, to all hosts of that kind.
+    """
+    if campaign.state is not State.CLOSED:
+        return
+    closures = [desk.note_url(note.id) for said in campaign.of(Kind.CLOSURE) for note in said.standing]
+    asking = [desk.note_url(note.id) for said in campaign.of(Kind.APPEAL, Kind.GOAL_UPDATE) for note in said.standing]
+    held = await report.still_held(tx, asking, TAKES_NO_EDITS)
+    for url in asking:
+        if url in held:
+            await outbox.delete_at(tx, act, url, priority=Priority.CLOSE, software=TAKES_NO_EDITS)
+    for url in closures if held else ():
+        await outbox.create_instead(tx, act, url, priority=Priority.CLOSE, software=TAKES_NO_EDITS)
 
 
 def actor_document(

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from fediverse.store.database import Transaction
+from fediverse.store.reach import NOTE_KINDS
 from fediverse.store.schema import deliveries, followers, hosts
 
-_WORDS = ("create", "update", "delete")
+_WORDS = (*NOTE_KINDS, "delete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,27 @@ async def last_words(tx: Transaction, notes: Iterable[str]) -> Sequence[Word]:
             )
         )
     return words
+
+
+async def still_held(tx: Transaction, notes: Iterable[str], software: Iterable[str]) -> set[str]:
+    """Which of these notes may be held by a host of this software that was never told to delete them."""
+    told = deliveries.alias("told")
+    deleted = exists().where(
+        told.c.object == deliveries.c.object, told.c.host == deliveries.c.host, told.c.kind == "delete"
+    )
+    held = (
+        select(deliveries.c.object)
+        .join(hosts, hosts.c.name == deliveries.c.host)
+        .where(
+            deliveries.c.object.in_(tuple(notes)),
+            deliveries.c.kind.in_(NOTE_KINDS),
+            deliveries.c.attempts > 0,
+            hosts.c.software.in_(tuple(software)),
+            ~exists().where(*same, told.c.kind == "delete"),
+        )
+        .distinct()
+    )
+    return {row["object"] for row in await tx.rows(held)}
 
 
 async def followers_by_host(tx: Transaction, actor: str) -> Mapping[str, int]:

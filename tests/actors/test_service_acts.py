@@ -263,6 +263,23 @@ async def test_hosts_that_take_no_edits_get_deletes_and_a_closure_note_that_answ
     assert not [each for _, each in said if each["type"] == "Update" and each["object"]["type"] == "Note"]
 
 
+async def test_a_host_found_out_late_to_take_no_edits_is_told_to_delete_after_all(us: Group) -> None:
+    await us.follow(MISSKEY)
+    await us.open(languages=("en",))
+    await us.deliver()
+    us.later(minutes=1)
+    await us.do("close")
+    await us.deliver()  # an Update that had no effect there
+    await us.runs(MISSKEY, "misskey")
+    us.later(minutes=1)
+    await acts.tidy(us.desk)
+    said = await us.deliver()
+    assert types(said, MISSKEY) == ["Delete", "Create"]
+    assert "inReplyTo" not in said[1][1]["object"]
+    await acts.tidy(us.desk)
+    assert await us.deliver() == []
+
+
 async def test_closing_a_closed_campaign_says_nothing_and_is_no_error(us: Group) -> None:
     await us.follow(MASTODON)
     await us.open()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -9,6 +12,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
+from actors.model import State
 from tests.actors.desks import Group, everything, group
 
 MISSKEY = "misskey.example"
@@ -97,6 +101,43 @@ async def test_f1_closing_is_all_or_nothing(database_url: str) -> None:
         assert owed["delete", "waiting"] == 1  # where edits are not taken, of the appeal
         assert owed["create", "cancelled"] == 1  # and the goal update never gets there
         assert owed["create", "waiting"] == 4 - 1  # the closure note everywhere, less the cancelled Create
+
+
+CLOSE_AND_DIE = """
+import asyncio, os, signal, sys
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from tests.actors.desks import group
+
+left = int(sys.argv[2])
+
+def count(*_):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    async with group(sys.argv[1], create=False) as us:
+        us.later(minutes=1)
+        event.listen(Engine, "before_cursor_execute", count)
+        await us.do("close")
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("statement", [20, 45])
+async def test_f1_closing_killed_in_the_middle_has_not_begun_and_can_be_done(database_url: str, statement: int) -> None:
+    async with group(database_url) as us:
+        await prepared(us, opened=True)
+        before = await everything(us.database)
+        killed = await asyncio.create_subprocess_exec(sys.executable, "-c", CLOSE_AND_DIE, database_url, str(statement))
+        assert await killed.wait() == -signal.SIGKILL
+        assert await everything(us.database) == before
+        await us.do("close")
+        assert (await us.campaign()).campaign.state is State.CLOSED
 
 
 @pytest.mark.slow
