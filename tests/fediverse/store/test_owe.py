@@ -84,6 +84,7 @@ async def test_hosts_that_take_no_edits_get_a_delete_and_a_create_of_its_own(boo
     assert [said(activity) for host, activity in posts if host == "edits.example"] == [
         "Update closed",
         "Create closure",
+        "Remove",
     ]
     there = [activity for host, activity in posts if host == "misskey.example"]
     assert [said(activity) for activity in there] == ["Delete", "Create closure"]
