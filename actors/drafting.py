@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from html import escape
 from typing import Final
 
 from actors.campaign import MAX_LANGUAGES
@@ -41,6 +42,9 @@ from fediverse.protocol.origins import check_url, host_of
 
 MAX_DESTINATIONS: Final = 20
 MAX_PROJECTS: Final = 5
+MAX_LINKS: Final = 16 * 1024
+"""Bytes of a closed form's links as HTML: each stands in it twice and the whole twice in a note, which has to stay
+below Misskey's 64 KiB (mastodon-compat §1.7)."""
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _FIELDS = frozenset({"goal_amount", "currency", "expires", "destinations", "languages"})
 _TEXT_FIELDS = frozenset({"title", "lead", "ask", "full_text", "hashtags", "closed"})
@@ -271,6 +275,8 @@ def _closed(body: object, language: str, at: str, hosts: Iterable[str]) -> Close
     _only(body, _CLOSED_FIELDS, f"{at}.", problems)
     outcome = problems.attempt(lambda: prose(body.get("outcome"), f"{at}.outcome", cap=OUTCOME_CAP, hosts=hosts))
     projects = problems.attempt(lambda: _projects(body.get("projects", []), f"{at}.projects", hosts))
+    if projects and sum(2 * len(escape(project.url)) for project in projects) > MAX_LINKS:
+        problems.add(f"{at}.projects", "have addresses that are too long, taken together, for a post")
     problems.settle()
     return ClosedText(language, outcome or "", projects or ())
 

@@ -222,6 +222,18 @@ def test_closing_texts_are_read_for_languages_of_the_campaign_only() -> None:
         assert [problem.field for problem in refusal.value.problems] == [field]
 
 
+def test_projects_whose_addresses_would_make_a_post_too_large_are_refused() -> None:
+    path = "languages.fa.closed.projects"
+    for query, fits in (("a" * 1600, True), ("&" * 300, True), ("&" * 400, False), ("a" * 1700, False)):
+        projects = [{"name": f"Kitchen {n}", "url": f"https://kitchen.example/?{query}"} for n in range(5)]
+        if fits:
+            read(changed(path, projects))
+        else:
+            with pytest.raises(Refused) as refusal:
+                read(changed(path, projects))
+            assert [problem.field for problem in refusal.value.problems] == [path]
+
+
 def test_texts_are_read_again_against_destinations_listed_since() -> None:
     check_texts(draft(), LISTED, NOW, ORIGIN)
     kitchen = replace(DESTINATION, id="d3", url="https://kitchen.example/give")
