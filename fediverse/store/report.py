@@ -78,9 +78,7 @@ async def last_words(tx: Transaction, notes: Iterable[str]) -> Sequence[Word]:
 async def still_held(tx: Transaction, notes: Iterable[str], software: Iterable[str]) -> set[str]:
     """Which of these notes may be held by a host of this software that was never told to delete them."""
     told = deliveries.alias("told")
-    deleted = exists().where(
-        told.c.object == deliveries.c.object, told.c.host == deliveries.c.host, told.c.kind == "delete"
-    )
+    same = (told.c.object == deliveries.c.object, told.c.host == deliveries.c.host)
     held = (
         select(deliveries.c.object)
         .join(hosts, hosts.c.name == deliveries.c.host)
