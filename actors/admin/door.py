@@ -157,7 +157,7 @@ def _prefers_text(asked: Request) -> bool:
 
 
 def _json(said: Said) -> Response:
-    answer = Response(dumps(said.document), said.status, content_type="application/json")
+    answer = Response(dumps(said.document) + b"\n", said.status, content_type="application/json")
     version = said.document.get("version")
     if isinstance(version, int):
         answer.headers["ETag"] = problems.etag(version)

@@ -99,7 +99,7 @@ def answer(problem: Declined, origin: str) -> Response:
         "detail": problem.detail,
         **problem.more,
     }
-    return Response(json.dumps(document), problem.status, headers=problem.headers, content_type=PROBLEM_JSON)
+    return Response(json.dumps(document) + "\n", problem.status, headers=problem.headers, content_type=PROBLEM_JSON)
 
 
 def understand(problem: Exception) -> Declined:
