@@ -168,8 +168,8 @@ WORDS = st.sampled_from(
 )
 
 
-async def test_no_body_leads_to_a_500(tmp_path: Path) -> None:
-    async with settled(tmp_path) as desk:
+async def test_no_body_leads_to_a_500(tmp_path: Path, database_url: str) -> None:
+    async with settled(tmp_path, CLARION_DATABASE=database_url) as desk:
         place = (await desk.put("/campaigns/roads", document())).json["destinations"][0]["id"]
         tries: list[tuple[str, str, Any]] = []
 

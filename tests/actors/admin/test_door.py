@@ -63,6 +63,21 @@ async def test_h1_a_revoked_token_ends_with_the_next_request(tmp_path: Path) -> 
         check_problem(await desk.put("/campaigns/roads", document()), 401)
 
 
+async def test_h1_a_token_revoked_while_its_body_was_on_the_way_does_not_act(tmp_path: Path) -> None:
+    async with settled(tmp_path) as desk:
+        await desk.put("/campaigns/roads", document())
+        headers = {"Host": HOST, "Authorization": f"Bearer {desk.token}", "Content-Type": "application/json"}
+        connection = desk.app.test_client().request("/admin/v1/campaigns/roads/open", method="POST", headers=headers)
+        async with connection:
+            await connection.send(b"{")
+            async with desk.house.database.write() as tx:
+                await people.revoke_organiser(tx, desk.house.desk, ACTOR, desk.organiser.id)
+            await connection.send(b"}")
+            await connection.send_complete()
+        assert (await connection.as_response()).status_code == 401
+        assert (await desk.get("/campaigns/roads", token=desk.reader)).json["state"] == "draft"
+
+
 async def test_h1_a_token_in_the_url_is_refused_whatever_it_is_called(tmp_path: Path) -> None:
     async with settled(tmp_path) as desk:
         for name in ("access_token", "token", "bearer", "x"):
@@ -184,8 +199,8 @@ async def test_h9_a_key_that_comes_again_with_another_request_is_422(tmp_path: P
         check_problem(await desk.post("/campaigns/theirs/pause", token=theirs, headers=key), 409)
 
 
-async def test_h9_requests_with_one_key_at_the_same_time_have_one_effect(tmp_path: Path) -> None:
-    async with settled(tmp_path) as desk:
+async def test_h9_requests_with_one_key_at_the_same_time_have_one_effect(tmp_path: Path, database_url: str) -> None:
+    async with settled(tmp_path, CLARION_DATABASE=database_url) as desk:
         await desk.put("/campaigns/roads", document())
         await desk.post("/campaigns/roads/open")
         key = {"Idempotency-Key": "at-once"}
