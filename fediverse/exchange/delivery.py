@@ -41,7 +41,7 @@ from fediverse.store.queue import Lease, LeaseLost, Pace, Post
 
 LOOK_AGAIN = timedelta(seconds=1)  # polling, behind the wake-ups, which may be lost
 SWEEP_EVERY = timedelta(minutes=5)
-DRAIN = timedelta(seconds=20)
+DRAIN = timedelta(seconds=15)  # what is cut off then is put away too, all within the 20 s of a stop (must-survive K3)
 ANSWERS = frozenset({"accept", "reject"})
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class _Attempt:
 
 
 async def send_forever(sending: Sending, *, at_once: int, stop: asyncio.Event) -> None:
-    """Deliver to up to `at_once` hosts at a time until `stop` is set; then finish the posts in flight (20 s)."""
+    """Deliver to up to `at_once` hosts at a time until `stop` is set; then finish the posts in flight (15 s)."""
     owner = sending.new_id()
     lines: set[asyncio.Task[None]] = set()
     swept = sending.clock() - SWEEP_EVERY
