@@ -45,12 +45,25 @@ async def _ask(client: Client, host: str, account: str, key: KeyPair, now: datet
     if answer.status != 200:
         raise Unreachable(f"That server answered {answer.status}")
     try:
-        found = _self_link(strict_json.loads_object(answer.body))
+        document = strict_json.loads_object(answer.body)
+        found = _self_link(document)
+        asked = account.rpartition("@")[2]
+        if found is not None and not _about_one_of(document.get("subject"), {asked, host, host_of(found)}):
+            found = None
     except FederationError:
         found = None
     if found is None:
         raise Unreachable("That server's answer names no actor", transient=False)
     return found
+
+
+def _about_one_of(subject: Json, hosts: set[str]) -> bool:
+    """Whether an answer is about an account of these hosts; one without a subject is about what was asked."""
+    if subject is None:
+        return True
+    if not isinstance(subject, str) or not subject.startswith("acct:"):
+        return False
+    return host_of(f"https://{subject.rpartition('@')[2]}") in hosts
 
 
 def _self_link(document: dict[str, Json]) -> str | None:
