@@ -302,14 +302,7 @@ class Story:
         source: str | None = None,
     ) -> Response:
         """One request over a connection of its own; `source` is the address it comes from."""
-        address = self._names.addresses[NAME]
-        reader, writer = await asyncio.open_connection(
-            address,
-            self._port,
-            ssl=self._tls,
-            server_hostname=NAME,
-            local_addr=(source, 0) if source else None,
-        )
+        reader, writer = await self.connect(source=source)
         try:
             lines = {"Host": self.settings.host, **headers, "Connection": "close"}
             if body:
@@ -325,9 +318,17 @@ class Story:
         self.answers.append(answer)
         return answer
 
-    @property
-    def _tls(self) -> ssl.SSLContext:
-        return self._authority.client_context()
+    async def connect(
+        self, *, source: str | None = None, tls: bool = True
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the service, with or without TLS."""
+        return await asyncio.open_connection(
+            self._names.addresses[NAME],
+            self._port,
+            ssl=self._authority.client_context() if tls else None,
+            server_hostname=NAME if tls else None,
+            local_addr=(source, 0) if source else None,
+        )
 
     async def end(self) -> None:
         """Everything stops."""
