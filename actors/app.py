@@ -196,7 +196,8 @@ def create_app(house: House) -> Quart:
     app.register_blueprint(web.blueprint(house.federation, pages.html(house.desk, contact)))
     app.register_blueprint(admin.blueprint(house.desk))
     app.register_blueprint(pages.blueprint(house.desk, contact))
-    web.guard(app, house.federation)  # after the routes: it stands before every one of them
+    # After the routes: it stands before every one of them.
+    web.guard(app, house.federation, problems_below=b"/admin/")
     pages.error_pages(app)
     return app
 
@@ -233,8 +234,12 @@ async def serve(house: House, *, stop: asyncio.Event, senders: int, listener: so
     `senders` hosts are delivered to at a time; with 0 this process only receives. A `listener` may be handed in, which
     is closed at the end. Raises CannotServe before anything is served.
     """
-    config = _configuration(house.settings)
     listener = listener or listen(house.settings)
+    try:
+        config = _configuration(house.settings)
+    except CannotServe:
+        listener.close()
+        raise
     config.bind = [f"fd://{listener.detach()}"]  # Hypercorn's from here on, and closed by it
     app = cast("Framework", create_app(house))
     doors = serve_with_hypercorn(app, config, shutdown_trigger=stop.wait, mode="asgi")
