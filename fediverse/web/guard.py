@@ -31,8 +31,11 @@ _DOTS = re.compile(rb"/\.\.?(?:/|$)")
 log = logging.getLogger(__name__)
 
 
-def guard(app: Quart, federation: Federation) -> None:
-    """Put the checks before `app`, `X-Content-Type-Options` on its answers, and JSON in place of its error pages."""
+def guard(app: Quart, federation: Federation, *, problems_below: bytes | None = None) -> None:
+    """Put the checks before `app`, `X-Content-Type-Options` on its answers, and JSON in place of its error pages.
+
+    Below the path `problems_below` what the checks refuse is a problem document (RFC 9457).
+    """
     inner, host = app.asgi_app, federation.urls.host.encode()
 
     async def guarded(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -44,7 +47,8 @@ def guard(app: Quart, federation: Federation) -> None:
             return
         refusal = judge(scope, host)
         if refusal is not None:
-            await _send_refusal(send, refusal)
+            as_problem = problems_below is not None and scope["raw_path"].startswith(problems_below)
+            await _send_refusal(send, refusal, as_problem=as_problem)
         else:
             await inner(scope, receive, _with_nosniff(send))
 
@@ -75,10 +79,11 @@ def _all(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     return [value for key, value in headers if key.lower() == name]
 
 
-async def _send_refusal(send: ASGISendCallable, refusal: FederationError) -> None:
-    body = json.dumps({"error": refusal.safe}).encode()
+async def _send_refusal(send: ASGISendCallable, refusal: FederationError, *, as_problem: bool) -> None:
+    problem = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "detail": refusal.safe}
+    body = json.dumps(problem if as_problem else {"error": refusal.safe}).encode()
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", b"application/problem+json" if as_problem else b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
