@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import select, text
 
+from actors.model import Kind
 from actors.service import acts, drafts, people, report
 from actors.service.desk import Desk
 from actors.service.report import Report
@@ -18,11 +19,11 @@ from actors.store.campaigns import Kept
 from actors.store.organisers import Organiser, Role
 from actors.store.schema import metadata as of_actors
 from fediverse.protocol.strict_json import loads_object
-from fediverse.store import collections, objects
+from fediverse.store import collections, local_actors, objects
 from fediverse.store.database import Database, Transaction
 from fediverse.store.schema import activities, hosts
 from fediverse.store.schema import metadata as of_fediverse
-from fediverse.store.schema import objects as notes
+from fediverse.store.schema import objects as stored_notes
 from fediverse.store.sealed import Sealer
 from tests.fediverse.store.building import ACTOR, ORIGIN, SECRET, Ledger, one_key
 
@@ -114,7 +115,7 @@ class Group(Ledger):
         """Every body that is stored: of notes as served, and of activities as sent."""
         async with self.database.read() as tx:
             rows = [
-                *await tx.rows(select(notes.c.body).where(notes.c.body.is_not(None))),
+                *await tx.rows(select(stored_notes.c.body).where(stored_notes.c.body.is_not(None))),
                 *await tx.rows(select(activities.c.body).where(activities.c.body.is_not(None))),
             ]
         return [loads_object(row["body"].encode()) for row in rows]
@@ -176,3 +177,30 @@ async def everything(database: Database) -> dict[str, list[Mapping[str, Any]]]:
 def reader(of: Organiser) -> Organiser:
     """The same person with a reader's token."""
     return replace(of, role=Role.READER)
+
+
+def types(said: list[tuple[str, dict[str, Any]]], host: str = "mastodon.example") -> list[str]:
+    """The types of what was delivered to a host."""
+    return [each["type"] for at, each in said if at == host]
+
+
+def texts(said: list[tuple[str, dict[str, Any]]], host: str = "mastodon.example") -> list[str]:
+    """The HTML of the notes that were delivered to a host."""
+    return [
+        each["object"]["content"]
+        for at, each in said
+        if at == host and each["type"] in ("Create", "Update") and "content" in each["object"]
+    ]
+
+
+async def fields(us: Group) -> list[str]:
+    """The values of the actor's profile fields, as served now."""
+    async with us.database.read() as tx:
+        actor = await local_actors.by_id(tx, ACTOR)
+    assert actor is not None
+    return [field["value"] for field in actor.document["attachment"]]
+
+
+def notes(kept: Kept, kind: Kind) -> list[str]:
+    """The ids (32 hex) of a campaign's notes of one kind, withdrawn ones included."""
+    return [note.id for said in kept.campaign.of(kind) for note in said.notes]
