@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, update
 
 from fediverse.protocol import documents
 from fediverse.protocol.origins import origin_of
@@ -113,6 +113,7 @@ async def retract(tx: Transaction, act: Act, note_id: str, *, priority: Priority
         return
     await _delete(tx, act, before, priority, software=None)
     await objects.bury(tx, note_id, act.now)
+    await _forget(tx, activities.c.object == note_id, activities.c.kind == "update")
     await collections.unpin(tx, act.actor, note_id)
 
 
@@ -142,6 +143,7 @@ async def profile(tx: Transaction, act: Act) -> None:
     owed = Owed(body["id"], act.actor, "profile", act.actor, None, Priority.PROFILE, act.now)
     await _say(tx, owed, documents.contextual(body))
     await owe.profile(tx, owed)
+    await _forget(tx, activities.c.object == act.actor, activities.c.kind == "profile", activities.c.id != body["id"])
 
 
 async def respond(
@@ -213,3 +215,8 @@ async def _say(
             listed=listed,
         )
     )
+
+
+async def _forget(tx: Transaction, *which: ColumnElement[bool]) -> None:
+    """Erase what was said and will not be said again: it may hold what has been retracted since."""
+    await tx.execute(update(activities).where(*which).values(body=None))

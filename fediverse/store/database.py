@@ -222,6 +222,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
+        "secure_delete=ON",  # what is retracted or erased is overwritten, not left in free pages
         f"busy_timeout={BUSY_TIMEOUT // timedelta(milliseconds=1)}",
     ):
         cursor.execute(f"PRAGMA {pragma}")

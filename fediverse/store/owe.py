@@ -43,6 +43,9 @@ from fediverse.store.database import Moment, Transaction, greatest, least
 from fediverse.store.reach import NOTE_KINDS, OPEN
 from fediverse.store.schema import deliveries, followers, hosts, objects
 
+# What is parked comes back when its host does; by then a newer word has taken its place.
+UNSAID = (*OPEN, "parked")
+
 Targets = Select[Any, Any] | CompoundSelect[Any, Any]
 
 
@@ -101,7 +104,7 @@ async def change(tx: Transaction, owed: Owed, *, leave_out: Iterable[str] = ()) 
             deliveries.c.object == owed.object,
             deliveries.c.kind == "update",
             deliveries.c.version < owed.version,
-            deliveries.c.state.in_(OPEN),
+            deliveries.c.state.in_(UNSAID),
         )
         .values(state="cancelled", settled=owed.now)
     )
@@ -116,7 +119,7 @@ async def erase(tx: Transaction, owed: Owed, *, software: Iterable[str] | None =
     cancelled = update(deliveries).where(
         deliveries.c.object == owed.object,
         deliveries.c.kind.in_((*NOTE_KINDS, "add", "remove")),
-        deliveries.c.state.in_(OPEN),
+        deliveries.c.state.in_(UNSAID),
     )
     if software is not None:
         cancelled = cancelled.where(deliveries.c.host.in_(select(hosts.c.name).where(runs)))
@@ -171,7 +174,7 @@ async def _cancel_open(tx: Transaction, owed: Owed, *kinds: str) -> None:
             deliveries.c.sender == owed.sender,
             deliveries.c.object == owed.object,
             deliveries.c.kind.in_(kinds),
-            deliveries.c.state.in_(OPEN),
+            deliveries.c.state.in_(UNSAID),
         )
         .values(state="cancelled", settled=owed.now)
     )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import update
+import pytest
+from sqlalchemy import select, update
 
+from fediverse import outbox
+from fediverse.protocol.retry import Priority
 from fediverse.store import queue, upkeep
-from fediverse.store.schema import hosts
+from fediverse.store.schema import activities, hosts, objects
 from tests.fediverse.store.building import Ledger, spoken
+
+APPEAL = Priority.APPEAL
 
 
 async def test_a_delivery_past_its_deadline_is_parked_and_revived_by_a_request_from_there(book: Ledger) -> None:
@@ -46,3 +51,38 @@ async def test_g11_when_a_shared_inbox_is_no_more_the_personal_ones_take_its_pla
     assert await spoken(book) == ["Create first", "Create first", "Create second", "Create second"]
     await book.create("third")
     assert len(await book.deliver()) == 2
+
+
+@pytest.mark.parametrize("last_word", ["closed", "deleted"])
+async def test_g12_what_was_parked_never_comes_back_after_a_newer_word(book: Ledger, last_word: str) -> None:
+    await book.follow("far.example")
+    appeal = await book.create("appeal")
+    await book.deliver()
+    await book.change(appeal, "resumed", APPEAL)
+    async with book.database.write() as tx:
+        await outbox.pin(tx, book.act, appeal, position=1, priority=APPEAL)
+        await outbox.profile(tx, book.act)
+    await book.rest(hours=1)
+    book.later(days=8)
+    assert await book.deliver() == []
+    assert await book.count("parked") == 3
+    if last_word == "closed":
+        await book.change(appeal, "closed", Priority.CLOSE)
+    else:
+        await book.retract(appeal)
+    async with book.database.write() as tx:
+        await outbox.profile(tx, book.act)
+        await upkeep.revive(tx, "far.example", book.now)
+    expected = ["Update closed", "Add", "Update"] if last_word == "closed" else ["Delete", "Update"]
+    assert await spoken(book) == expected
+
+
+async def test_j3_of_a_retracted_note_no_text_is_left_in_any_table(book: Ledger) -> None:
+    await book.follow("one.example")
+    appeal = await book.create("first words")
+    await book.change(appeal, "second words", Priority.PAUSE)
+    await book.deliver()
+    await book.retract(appeal)
+    async with book.database.read() as tx:
+        for table in (activities, objects):
+            assert "words" not in str([dict(row) for row in await tx.rows(select(table))])
