@@ -122,17 +122,14 @@ def test_g5_no_retry_after_stops_us_or_reaches_beyond_a_day(value: str) -> None:
 
 
 @given(
-    status=st.integers(100, 599),
-    header=st.none() | st.text(max_size=30),
-    attempts=st.integers(1, 500),
-    failures=st.integers(0, 500),
-    shared=st.booleans(),
+    answer=st.builds(Answered, st.integers(100, 599), st.none() | st.text(max_size=30)),
+    history=st.builds(History, st.integers(1, 500), st.integers(0, 500), st.just(NOW), st.booleans()),
     jitter=st.floats(0, 1, exclude_max=True),
 )
 def test_g3_whatever_the_answer_there_is_a_next_step_and_never_a_wait_over_a_day(
-    status: int, header: str | None, attempts: int, failures: int, shared: bool, jitter: float
+    answer: Answered, history: History, jitter: float
 ) -> None:
-    verdict = judge(Answered(status, header), History(attempts, failures, NOW, shared), NOW, jitter)
+    verdict = judge(answer, history, NOW, jitter)
     if isinstance(verdict, RetryHost | RetryDelivery | AskActor):
         assert NOW <= verdict.at <= NOW + RETRY_AFTER_CAP
 
