@@ -85,7 +85,8 @@ def _open(campaign: Campaign, language: str, origin: str) -> Page:
         title=text.title,
         sentences=(wording(language).being_checked,) if found.reached else (),
         lead_html=markdown(text.lead),
-        ask_html=markdown(text.ask),
+        # At the goal the page asks for nothing until somebody has looked: the ask is mostly one for money.
+        ask_html="" if found.reached else markdown(text.ask),
         full_text_html=markdown(text.full_text),
         figures=found,
         figures_text=figures_text(found, language),
@@ -140,7 +141,8 @@ def _ended(campaign: Campaign, language: str, canonical: str, origin: str) -> Pa
         sentences=(words.goal_met if campaign.reason is CloseReason.GOAL_MET else words.by_hand,),
         outcome_html=markdown(closing.outcome) if closing is not None else "",
         projects=closing.projects if closing is not None else (),
-        figures=campaign.figures,
+        # An empty bar below "the goal has been reached" would be a riddle: sums may have been counted elsewhere.
+        figures=campaign.figures if campaign.figures.percent else None,
         figures_text=figures_text(campaign.figures, language),
         languages=_others(campaign, language, origin),
     )

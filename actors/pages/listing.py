@@ -25,9 +25,10 @@ class Entry:
 
 
 def entries(desk: Desk, kept: Sequence[Kept]) -> list[Entry]:
-    """Campaigns for a list, the running ones first; drafts and retracted ones are in no list."""
+    """Campaigns for a list, the running ones first, then the newest; drafts and retracted ones are in no list."""
     shown = [each.campaign for each in kept if each.campaign.state not in (State.DRAFT, State.RETRACTED)]
-    shown.sort(key=lambda each: (each.state is State.CLOSED, each.slug))
+    shown.sort(key=lambda each: each.opened or desk.clock(), reverse=True)
+    shown.sort(key=lambda each: each.state is State.CLOSED)
     return [_entry(desk, each) for each in shown]
 
 

@@ -38,9 +38,10 @@ def test_a_destination_that_is_not_active_is_not_shown(standing: Standing) -> No
     assert shown(campaign).destinations == ()
 
 
-def test_at_the_goal_the_page_says_being_checked_and_hides_money_destinations_only() -> None:
+def test_at_the_goal_the_page_says_being_checked_and_hides_the_ask_and_money_destinations_only() -> None:
     found = shown(opened("en", raised="5000"))
     assert found.form is Form.OPEN
+    assert found.ask_html == ""
     assert found.sentences == ("Goal reached, being checked by the organisers.",)
     assert found.destinations == (OFFER,)
 
@@ -70,6 +71,12 @@ def test_a_closed_page_says_outcome_and_projects_on_both_urls_each_canonical_by_
         assert found.sentences == ("The goal has been reached.",)
         assert (found.ask_html, found.lead_html, found.full_text_html, found.destinations) == ("", "", "", ())
         assert found.languages == (("fa", "فارسی", "https://fund.example/c/roads/fa/closed"),)
+
+
+def test_a_closed_page_shows_figures_only_where_something_was_counted() -> None:
+    for raised, seen in (("5000", True), (None, False)):
+        campaign, _ = life.close(opened("en", raised=raised), CloseReason.GOAL_MET, LATER, counter())
+        assert (shown(campaign).figures is not None) is seen
 
 
 def test_an_expired_campaign_says_so_on_both_urls() -> None:

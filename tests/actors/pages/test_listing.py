@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,6 +27,16 @@ def test_running_campaigns_come_first_and_drafts_and_retracted_ones_not_at_all(t
         ("Open", Form.OPEN),
         ("CLOSED – please do not donate", Form.CLOSED),
     ]
+
+
+def test_of_those_that_ended_the_newest_comes_first(tmp_path: Path) -> None:
+    old, new = (
+        close(replace(opened(), slug=slug, opened=NOW - age), CloseReason.BY_HAND, NOW, counter("e"))[0]
+        for slug, age in (("a-year-ago", timedelta(days=365)), ("yesterday", timedelta(days=1)))
+    )
+    desk = build(settings(tmp_path), clock=lambda: NOW).desk
+    found = [entry.url for entry in entries(desk, [Kept(old, "actor", 1), Kept(new, "actor", 1)])]
+    assert ["/yesterday/" in url for url in found] == [True, False]
 
 
 def test_a_campaign_that_does_not_ask_shows_its_banner(tmp_path: Path) -> None:
