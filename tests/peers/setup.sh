@@ -25,7 +25,7 @@ pasture() {
     rm -rf "$peers/pasture"
     "$(command -v python3.11 || command -v python3)" -m venv "$peers/pasture"
     quietly "$peers/pasture/bin/pip" install --no-deps -r "$here/pasture/requirements.txt"
-    "$peers/pasture/bin/python" "$here/pasture/export_inputs.py" "$peers/pasture/inputs.json"
+    (cd "$peers/pasture" && bin/python "$here/pasture/export_inputs.py" inputs.json) # it leaves a cache where it runs
     remember pasture "${wants[@]}"
 }
 
