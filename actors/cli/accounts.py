@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from actors.admin import views
 from actors.app import House
 from actors.cli.front import Ended, Given, pass_given
 from actors.cli.output import moment, remark, say, show
@@ -198,18 +199,8 @@ def list_destinations(given: Given, handle: str, as_json: bool) -> None:
         found = await people.actor_by_handle(tx, None, handle)
         return await people.list_destinations(tx, None, found.id)
 
-    rows: list[dict[str, Json]] = [
-        {
-            "destination": place.id,
-            "label": place.label,
-            "url": place.url,
-            "kind": place.kind.value,
-            "currency": place.currency,
-            "state": place.state.value,
-        }
-        for place in given.read(look)
-    ]
-    show(rows, columns=("destination", "state", "kind", "currency", "label", "url"), as_json=as_json)
+    rows = [views.destination(place) for place in given.read(look)]
+    show(rows, columns=("id", "state", "kind", "currency", "label", "url"), as_json=as_json)
 
 
 @click.group()

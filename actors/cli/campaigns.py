@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
+from actors.admin import views
 from actors.cli.accounts import actor_id, one_actor
 from actors.cli.front import Given, pass_given, read_document
 from actors.cli.output import moment, remark, say, show, show_json
-from actors.model import Campaign, CloseReason, Destination, Note
+from actors.model import CloseReason, Destination
 from actors.service import acts, drafts
 from actors.service.desk import Desk, NotThere
-from actors.service.report import AtHost, NoteReport, Report, delivery_report
+from actors.service.report import AtHost, NoteReport, delivery_report
 from actors.store import campaigns
 from actors.store.campaigns import Kept
 from fediverse.protocol.strict_json import Json
@@ -189,6 +190,9 @@ def show_(given: Given, slug: str, as_json: bool) -> None:
 
     kept, desk = given.read(look)
     found = kept.campaign
+    if as_json:
+        show_json(views.campaign(desk, kept))
+        return
     places: list[dict[str, Json]] = [_place(each) for each in found.destinations]
     notes: list[dict[str, Json]] = [
         {
@@ -197,13 +201,10 @@ def show_(given: Given, slug: str, as_json: bool) -> None:
             "language": note.language,
             "published": moment(said.published),
             "withdrawn": moment(note.withdrawn),
-            "url": desk.note_url(note.id),
         }
-        for said, note in _said(found)
+        for said in found.announcements
+        for note in said.notes
     ]
-    if as_json:
-        show_json({**_row(kept), "destinations": [*places], "notes": [*notes]})
-        return
     for name, value in _row(kept).items():
         if value is not None:
             say(f"{name}: {' '.join(map(str, value)) if isinstance(value, list) else value}")
@@ -217,10 +218,6 @@ def show_(given: Given, slug: str, as_json: bool) -> None:
         show(notes, columns=("note", "kind", "language", "published", "withdrawn"))
 
 
-def _said(found: Campaign) -> list[tuple[Any, Note]]:
-    return [(said, note) for said in found.announcements for note in said.notes]
-
-
 @campaign.command("report")
 @slug
 @as_json
@@ -229,10 +226,10 @@ def report_(given: Given, slug: str, as_json: bool) -> None:
     """Which servers have confirmed the last word of each note, and which have not. Names every server."""
     found = given.read(lambda tx, desk: delivery_report(tx, desk, None, slug, named=True))
     if as_json:
-        show_json(_report(found))
+        show_json(views.report(found))
         return
     say(f"{found.slug} is {found.state}")
-    rows: list[dict[str, Json]] = [{**_note(note), **_at_host(at)} for note in found.notes for at in note.hosts]
+    rows = [_at_host(note, at) for note in found.notes for at in note.hosts]
     if rows:
         columns = ("host", "software", "kind", "language", "word", "outcome", "inboxes", "attempts")
         show(rows, columns=(*columns, "next_attempt", "why"))
@@ -246,36 +243,18 @@ def report_(given: Given, slug: str, as_json: bool) -> None:
         say("Not every server has confirmed.")
 
 
-def _report(found: Report) -> dict[str, Json]:
-    return {
-        "slug": found.slug,
-        "state": found.state,
-        "settled": found.settled,
-        "counts": {outcome.value: number for outcome, number in found.counts.items()},
-        "notes": [{**_note(note), "hosts": [_at_host(at) for at in note.hosts]} for note in found.notes],
-    }
-
-
-def _note(note: NoteReport) -> dict[str, Json]:
-    return {
-        "note": note.note_id,
-        "url": note.url,
-        "kind": note.kind.value,
-        "language": note.language,
-        "withdrawn": note.withdrawn,
-    }
-
-
-def _at_host(at: AtHost) -> dict[str, Json]:
+def _at_host(note: NoteReport, at: AtHost) -> dict[str, Json]:
     return {
         "host": at.host,
         "software": at.software,
+        "kind": note.kind.value,
+        "language": note.language,
         "word": at.word,
         "outcome": at.outcome.value,
         "inboxes": at.inboxes,
         "attempts": at.attempts,
         "next_attempt": moment(at.next_attempt),
-        "why": str(at.status) if at.status is not None and at.reason is None else at.reason,
+        "why": " ".join(str(each) for each in (at.status, at.reason) if each is not None) or None,
     }
 
 

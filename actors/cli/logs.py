@@ -25,14 +25,14 @@ MAX_TEXT: Final = 1000  # characters; a log line is no place for a document
 
 _SEIZABLE = re.compile(
     r"""
-      [a-z][a-z0-9+.-]*://\S*                                 # URLs
+      (?i:[a-z][a-z0-9+.-]*)://\S*                            # URLs
     | (?:acct:)?@?[\w.+-]+@[\w.-]*\w(?::\d+)?                 # handles, mail addresses
     | @\w[\w.-]*                                              # names as timelines write them
-    | \[?(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?\]?(?:%\w+)?(?::\d+)?   # IPv6
+    | \[?(?i:[0-9a-f]{0,4}:){2,7}(?i:[0-9a-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?\]?(?:%\w+)?(?::\d+)?   # IPv6
     | (?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?              # IPv4
-    | [\w+/=-]{24,}                                           # tokens, keys, ids
+    | (?![a-z_]+(?![\w+/=-]))[\w+/=-]{24,}                    # tokens, keys, ids; not long names of functions
     """,
-    re.IGNORECASE | re.VERBOSE,
+    re.VERBOSE,
 )
 _VALUES_BEGIN = re.compile(r"[<({\['\"`\n]")
 
