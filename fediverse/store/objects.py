@@ -79,10 +79,19 @@ async def replace(
 
 
 async def bury(tx: Transaction, object_id: str, now: datetime) -> None:
-    """Retract: nothing of the text stays in this table."""
+    """Retract: nothing of the text stays in this table.
+
+    What answers it answers nothing from now on. Where such a note has not arrived yet, Mastodon would keep it out of
+    every home feed for a parent that nobody can fetch (mastodon-compat §4.1), and Misskey would refuse it (§1.7).
+    """
     await tx.execute(
         update(objects).where(objects.c.id == object_id).values(body=None, valid_until=None, deleted=now, updated=now)
     )
+    for row in await tx.rows(select(objects).where(objects.c.reply_to == object_id, objects.c.body.is_not(None))):
+        answer = {name: value for name, value in loads_object(row["body"].encode()).items() if name != "inReplyTo"}
+        await tx.execute(
+            update(objects).where(objects.c.id == row["id"]).values(body=dumps(answer).decode(), reply_to=None)
+        )
 
 
 def after(before: datetime, now: datetime) -> datetime:
