@@ -48,7 +48,7 @@ HANDLE = "lamps"
 SERVERS = ("harbour.test", "hill.test", "lagoon.test", "ferry.test")
 """Names that servers around it may have: settings are read once, before any of them is there."""
 ACTIVITY_JSON = "application/activity+json"
-LOOK_AGAIN = 0.02  # seconds between looks at the database, which sets no event for us
+LOOK_AGAIN = 0.05  # seconds between looks at the database, which sets no event for us
 
 
 class Clock:

@@ -10,7 +10,7 @@ from tests.flows.story import Story, kind_of
 from tests.peers.recording import Answer
 
 
-async def test_a_move_made_twice_with_its_key_is_one_move_and_one_answer(us: Story) -> None:
+async def test_h9_a_move_made_twice_with_its_key_is_one_move_and_one_answer(us: Story) -> None:
     harbour = await us.server("harbour.test")
     await us.follow(harbour, "alice")
     await us.draft("belmara", texts.document(us.in_days(60)))

@@ -90,7 +90,7 @@ async def test_the_notes_served_are_closed_the_moment_the_campaign_is(us: Story)
     assert all(says_stop(item["object"]) for item in creates)
 
 
-async def test_a_server_that_was_down_at_the_closing_hears_the_closed_form_only(us: Story) -> None:
+async def test_g12_a_server_that_was_down_at_the_closing_hears_the_closed_form_only(us: Story) -> None:
     harbour, hill = await us.server("harbour.test"), await us.server("hill.test")
     alice = await us.follow(harbour, "alice")
     await us.follow(hill, "bob")
@@ -124,7 +124,7 @@ async def test_a_server_that_was_down_at_the_closing_hears_the_closed_form_only(
     assert (await us.report("belmara"))["settled"] is True
 
 
-async def test_a_server_that_never_got_the_appeal_gets_it_closed(us: Story) -> None:
+async def test_g12_a_server_that_never_got_the_appeal_gets_it_closed(us: Story) -> None:
     harbour = await us.server("harbour.test")
     alice = await us.follow(harbour, "alice")
     await us.told()

@@ -23,7 +23,7 @@ async def gone(us: Story, url: str) -> None:
             assert (tombstone["type"], tombstone["id"]) == ("Tombstone", url)
 
 
-async def test_a_withdrawn_note_is_deleted_wherever_it_went_and_the_others_stay(us: Story) -> None:
+async def test_g13_a_withdrawn_note_is_deleted_wherever_it_went_and_the_others_stay(us: Story) -> None:
     harbour = await us.server("harbour.test")
     hill = await us.server("hill.test", shared_inbox=False)
     alice = await us.follow(harbour, "alice")
