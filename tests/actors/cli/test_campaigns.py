@@ -67,7 +67,7 @@ def test_what_is_shown_as_json_can_be_put_again(ready: Here) -> None:
 
 
 def test_a_draft_that_cannot_be_taken_names_every_field_in_one_line(ready: Here) -> None:
-    body = document(goal_amount=5000, currency="XXX", **{"\x1b[2Jfake\nclarion: all is well": 1})
+    body = document(goal_amount=5000, currency="QQQ", **{"\x1b[2Jfake\nclarion: all is well": 1})
     del body["languages"]["fa"]["lead"]
     line, code = ready.refused("campaign", "put", ready.write("bad.json", body))
     assert code == 1
