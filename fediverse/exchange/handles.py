@@ -26,7 +26,7 @@ async def find_actor(client: Client, handle: str, key: KeyPair, now: datetime) -
     Unreachable where the answer cannot be used.
     """
     name, _, domain = handle.strip().removeprefix("@").rpartition("@")
-    if len(name) > MAX_NAME or _NAME.fullmatch(name) is None:
+    if len(name) > MAX_NAME or _NAME.fullmatch(name) is None or set(domain) & set("/?#"):
         raise Malformed("expected a handle like @name@server.example")
     host = host_of(f"https://{domain}")
     account = f"acct:{name}@{host}"

@@ -17,7 +17,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,15 @@ class Here:
         return {"PATH": os.environ["PATH"], "LC_ALL": "C", **self.settings}
 
     def call(self, *words: str, stdin: str | None = None, **settings: str) -> Done:
-        """Run a short command in this process."""
+        """Run a short command in this process. Inside a running loop everything there waits for it."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._call(words, stdin, settings)
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._call, words, stdin, settings).result()
+
+    def _call(self, words: Sequence[str], stdin: str | None, settings: Mapping[str, str]) -> Done:
         ours = {name: None for name in os.environ if name.startswith("CLARION_")}
         given = {**self.settings, **{f"CLARION_{name.upper()}": value for name, value in settings.items()}}
         ran = CliRunner().invoke(main, words, env={**ours, **given}, input=stdin, prog_name="clarion")
