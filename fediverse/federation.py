@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from fediverse.exchange import inbox
 from fediverse.exchange.client import Client
 from fediverse.exchange.delivery import Sending
 from fediverse.exchange.inbox import Reception
@@ -71,7 +72,10 @@ class Urls:
 
 
 class Federation:
-    """See the top of this file. `random` gives numbers in [0, 1) to spread retries with; `pace=None` sends unpaced."""
+    """See the top of this file. `random` gives numbers in [0, 1) to spread retries with; `pace=None` sends unpaced.
+
+    `step` is in seconds, see `inbox.Reception`; 0 answers at once, for tests that make thousands of requests.
+    """
 
     def __init__(
         self,
@@ -88,6 +92,7 @@ class Federation:
         window: Window = signatures.DEFAULT,
         pace: Pace | None = None,
         budget: Budget | None = None,
+        step: float = inbox.STEP,
     ) -> None:
         self.urls = Urls(origin)
         self.handle_domain = handle_domain
@@ -100,6 +105,7 @@ class Federation:
         self._random = random
         self._window = window
         self._pace = pace
+        self._step = step
         self._keys: dict[str, KeyPair] = {}
         self._keyring = Keyring(database, client, self.instance_key, budget)
 
@@ -114,7 +120,9 @@ class Federation:
     @cached_property
     def reception(self) -> Reception:
         """What the inboxes need."""
-        return Reception(self.urls.origin, self.database, self._keyring, self.clock, self.new_id, self._window)
+        return Reception(
+            self.urls.origin, self.database, self._keyring, self.clock, self.new_id, self._window, self._step
+        )
 
     @cached_property
     def sending(self) -> Sending:

@@ -3,7 +3,8 @@
     known key                good for a day
     signature does not match asked for again, at most once in 5 minutes per key
     asked and not had        not asked for again for 10 minutes
-    servers never met        60 a minute, then everybody waits (503)
+    servers never met        60 a minute, then everybody waits (503); so do those with fewer than 5 followers, since
+                             who need not wait would tell an outsider which servers our few followers are on
     one server               60 keys a minute
 
 Requests for one key that come while it is being fetched wait for that one fetch.
@@ -12,7 +13,6 @@ Requests for one key that come while it is being fetched wait for that one fetch
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
@@ -24,7 +24,7 @@ from fediverse.exchange.client import Client
 from fediverse.protocol.errors import FederationError, Gone, Overloaded, Reason, Unauthenticated, Unreachable
 from fediverse.protocol.keys import KeyPair
 from fediverse.protocol.origins import host_of
-from fediverse.store import remote_actors
+from fediverse.store import followers, remote_actors
 from fediverse.store.database import Database
 from fediverse.store.remote_actors import KnownKey, MissingKey
 
@@ -116,7 +116,10 @@ class Keyring:
         return known
 
     async def again(self, known: KnownKey, now: datetime) -> KnownKey | None:
-        """The key as its server shows it now, or None when it was asked for lately or cannot be had."""
+        """The key as its server shows it now, or None when it was asked for lately or cannot be had.
+
+        Raises Overloaded when the budget is spent, as `get` does: the answer does not tell which keys are here.
+        """
         return await self._together(("again", known.key.key_id), lambda: self._refetch(known.key.key_id, now))
 
     async def is_gone(self, actor_id: str, now: datetime) -> bool:
@@ -164,8 +167,13 @@ class Keyring:
         if known.refetched is not None and known.refetched <= now < known.refetched + REFETCH_EVERY:
             return None
         fresh = None
-        with contextlib.suppress(FederationError):
-            fresh = replace(await self._ask(key_id, now), refetched=now)
+        if known.fetched != now:  # else it was asked for a moment ago, for this very request
+            try:
+                fresh = replace(await self._ask(key_id, now), refetched=now)
+            except Overloaded:
+                raise
+            except FederationError:
+                pass  # not had; that is noted
         async with self._database.write() as tx:
             await remote_actors.keep(tx, fresh or replace(known, refetched=now))
         return fresh
@@ -178,7 +186,7 @@ class Keyring:
     async def _spend(self, url: str, now: datetime) -> None:
         host = host_of(url)
         async with self._database.read() as tx:
-            known = await remote_actors.is_known_host(tx, host)
+            known = await followers.has_many(tx, host)
         self._budget.spend(host, now, new=not known)
 
     def in_background(self, what: tuple[str, str], start: Callable[[], Coroutine[Any, Any, None]]) -> None:

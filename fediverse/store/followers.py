@@ -17,9 +17,11 @@ from sqlalchemy.engine import RowMapping
 
 from fediverse.protocol.keys import PublicKey
 from fediverse.protocol.origins import host_of
-from fediverse.store import inboxes
+from fediverse.store import inboxes, schema
 from fediverse.store.database import Transaction
 from fediverse.store.schema import followers
+
+FEW = 5  # servers with fewer followers are never named to others (product.md, rule 8)
 
 _PURPOSE = "follower"
 
@@ -102,6 +104,18 @@ async def is_follower(tx: Transaction, actor: str, follower_id: str) -> bool:
 async def count(tx: Transaction, actor: str) -> int:
     """How many follow this actor of ours."""
     return int(await tx.value(select(func.count()).where(followers.c.actor == actor)) or 0)
+
+
+async def has_many(tx: Transaction, host: str) -> bool:
+    """Whether at least FEW people of this host follow actors of ours, so that the host alone points at nobody."""
+    theirs = (
+        select(followers.c.follower)
+        .distinct()
+        .join(schema.inboxes, schema.inboxes.c.key == followers.c.personal)
+        .where(schema.inboxes.c.host == host)
+        .limit(FEW)
+    )
+    return len(await tx.rows(theirs)) == FEW
 
 
 async def remove(tx: Transaction, actor: str, follower_id: str) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 
 from fediverse.protocol.keys import PublicKey
 from fediverse.store.database import Transaction
-from fediverse.store.schema import hosts, remote_keys
+from fediverse.store.schema import remote_keys
 
 GOOD_FOR = timedelta(days=1)  # Mastodon's STALE_THRESHOLD for the same (mastodon-compat §1.2)
 MISSING_FOR = timedelta(minutes=10)  # must-survive A9
@@ -88,11 +88,6 @@ async def keep_refetched(tx: Transaction, known: KnownKey, now: datetime) -> Non
 async def keep_missing(tx: Transaction, key_id: str, now: datetime, *, transient: bool) -> None:
     """Note that the key could not be had."""
     await _store(tx, key_id, {"transient": True} if transient else None, now)
-
-
-async def is_known_host(tx: Transaction, host: str) -> bool:
-    """Whether we ever had to do with this host: it has, or had, a follower of ours."""
-    return await tx.value(select(hosts.c.name).where(hosts.c.name == host)) is not None
 
 
 async def prune(tx: Transaction, now: datetime, *, max_rows: int = MAX_ROWS) -> int:

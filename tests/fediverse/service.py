@@ -172,6 +172,7 @@ async def serving(
     ca_file: Path | None = None,
     tmp: Path | None = None,
     body_timeout: float = 10,
+    step: float = 0,
 ) -> AsyncIterator[Service]:
     """Serve. Without an `origin` it is `https://fund.test:<port>`. `pages=False`: no HTML is handed in."""
     clock = Clock()
@@ -198,6 +199,7 @@ async def serving(
             version="0.1.0",
             **({"window": window} if window else {}),
             budget=budget,
+            step=step,
         )
         async with federation:
             fund = fund or federation.urls.actor("0" * 31 + "1")

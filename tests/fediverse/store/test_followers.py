@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from fediverse.protocol.keys import PublicKey
 from fediverse.store import followers, inboxes, schema
 from fediverse.store.database import Transaction
 from fediverse.store.followers import Follower
@@ -92,6 +93,28 @@ async def test_it_is_known_whether_an_inbox_still_has_a_follower_behind_it(datab
         await followers.remove(tx, FUND, ALICE)
         for inbox in (follower.inbox, follower.personal):
             assert not await followers.anyone_behind(tx, FUND, inbox)
+
+
+async def test_a_host_has_many_followers_from_five_people_on(database_url: str) -> None:
+    async with opened(database_url) as database, database.write() as tx:
+        other = f"{ORIGIN}/actors/other"
+        await an_actor(tx)
+        await an_actor(tx, other, "other")
+        for number in range(1, 6):
+            assert not await followers.has_many(tx, "peer.example")
+            for actor in (FUND, other):  # one person, however many of our actors they follow
+                them = f"https://peer.example/users/{number}"
+                await followers.add(
+                    tx,
+                    actor=actor,
+                    follow={**FOLLOW, "id": f"{them}#{actor}", "actor": them, "object": actor},
+                    personal=f"{them}/inbox",
+                    shared=SHARED,
+                    key=PublicKey(f"{them}#main-key", them, key_of(ALICE).private.public_key()),
+                    now=NOW,
+                )
+        assert await followers.has_many(tx, "peer.example")
+        assert not await followers.has_many(tx, "elsewhere.example")
 
 
 async def test_a_shared_inbox_that_is_the_personal_one_is_sealed_like_it(sqlite_url: str) -> None:

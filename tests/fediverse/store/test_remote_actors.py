@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from fediverse.store import inboxes, remote_actors, schema
+from fediverse.store import remote_actors, schema
 from fediverse.store.remote_actors import KnownKey, MissingKey
 from tests.fediverse.stores import ALICE, NOW, key_of, opened
 
@@ -78,10 +78,3 @@ async def test_old_keys_and_the_oldest_beyond_the_cap_are_forgotten(database_url
         kept = [row["fetched"] for row in await tx.rows(select(schema.remote_keys.c.fetched))]
         assert sorted(kept) == [NOW - timedelta(hours=12), NOW - timedelta(hours=6), NOW]
         assert await tx.value(select(func.count()).select_from(schema.remote_keys)) == 3
-
-
-async def test_a_host_is_known_once_it_has_an_inbox_here(database_url: str) -> None:
-    async with opened(database_url) as database, database.write() as tx:
-        assert not await remote_actors.is_known_host(tx, "peer.example")
-        await inboxes.remember(tx, f"{ALICE}/inbox", shared=False)
-        assert await remote_actors.is_known_host(tx, "peer.example")
