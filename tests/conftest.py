@@ -30,12 +30,12 @@ def names() -> Names:
     return Names()
 
 
-def _ask_postgresql(statement: str) -> str | None:
+def _ask_postgresql(statement: str, database: str = "test") -> str | None:
     """Run one statement outside any transaction; the problem as a text if PostgreSQL cannot be asked."""
 
     async def ask() -> str | None:
         try:
-            connection = await asyncpg.connect(f"{POSTGRESQL}/test", timeout=5)
+            connection = await asyncpg.connect(f"{POSTGRESQL}/{database}", timeout=5)
         except (OSError, TimeoutError, asyncpg.PostgresError) as problem:
             return f"{type(problem).__name__}: {problem}"
         try:
@@ -73,15 +73,34 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'clarion.sqlite3'}"
 
 
+@pytest.fixture(scope="session")
+def empty_databases() -> Iterator[list[str]]:
+    """PostgreSQL databases of this run with nothing in them: making and dropping one for each test takes too long."""
+    made: list[str] = []
+    yield made
+    for name in made:
+        _ask_postgresql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
 @pytest.fixture
-def postgresql_url() -> Iterator[str]:
-    """An empty PostgreSQL database, dropped afterwards; skipped where no server answers, except in CI."""
+def postgresql_url(empty_databases: list[str]) -> Iterator[str]:
+    """An empty PostgreSQL database; skipped where no server answers, except in CI."""
     _postgresql_or_skip()
-    name = f"clarion_test_{secrets.token_hex(8)}"
-    problem = _ask_postgresql(f'CREATE DATABASE "{name}"')
-    assert problem is None, problem
+    name = empty_databases.pop() if empty_databases else _new_database()
     yield f"{POSTGRESQL}/{name}"
-    _ask_postgresql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    problem = _ask_postgresql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    problem = problem or _ask_postgresql("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
+    assert problem is None, problem
+    empty_databases.append(name)
+
+
+def _new_database() -> str:
+    name = f"clarion_test_{secrets.token_hex(8)}"
+    # Nothing here pulls the plug of the server, so commits need not wait for its disk.
+    for statement in (f'CREATE DATABASE "{name}"', f'ALTER DATABASE "{name}" SET synchronous_commit = off'):
+        problem = _ask_postgresql(statement)
+        assert problem is None, problem
+    return name
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
