@@ -22,6 +22,7 @@ from fediverse.protocol.strict_json import Json
 JRD_JSON = "application/jrd+json"
 XRD_XML = "application/xrd+xml"
 WELL_KNOWN = "/.well-known/webfinger"
+HOST_META = "/.well-known/host-meta"
 
 PROFILE_PAGE = "http://webfinger.net/rel/profile-page"
 AVATAR = "http://webfinger.net/rel/avatar"

@@ -28,7 +28,7 @@ def add_to(routes: Blueprint, federation: Federation) -> None:
             return answer
         return discovery(request, dumps(descriptor), webfinger.JRD_JSON)
 
-    @routes.get("/.well-known/host-meta")
+    @routes.get(webfinger.HOST_META)
     async def host_meta() -> Response:
         return discovery(request, webfinger.host_meta_xml(urls.origin).encode(), webfinger.XRD_XML)
 

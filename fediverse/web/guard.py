@@ -17,12 +17,17 @@ from quart import Quart, Response
 from werkzeug.exceptions import HTTPException
 
 from fediverse.federation import Federation
+from fediverse.protocol import webfinger
 from fediverse.protocol.errors import FederationError, HeadersTooLarge, Malformed, Misdirected, NotHere
+from fediverse.protocol.origins import host_of
 from fediverse.web.answers import refuse, refuse_for
 
 MAX_HEADERS = 64
 MAX_HEADER = 8192  # bytes of one value
 HEALTH = b"/health"
+# Where handles are looked up: their domain may be another than that of the ids, and its proxy passes these on to us
+# (mastodon-compat §6.1).
+OF_HANDLES = frozenset({webfinger.WELL_KNOWN.encode(), webfinger.HOST_META.encode()})
 
 # Nothing of ours has a path that needs decoding, so nothing is ever decoded twice or once too often.
 _PLAIN_PATH = re.compile(rb"/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]+/)*[A-Za-z0-9._~!$&'()*+,;=:@-]*")
@@ -37,6 +42,7 @@ def guard(app: Quart, federation: Federation, *, problems_below: bytes | None = 
     Below the path `problems_below` what the checks refuse is a problem document (RFC 9457).
     """
     inner, host = app.asgi_app, federation.urls.host.encode()
+    handles = host_of(f"https://{federation.handle_domain}").encode()
 
     async def guarded(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] == "lifespan":
@@ -45,7 +51,7 @@ def guard(app: Quart, federation: Federation, *, problems_below: bytes | None = 
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000, "reason": None})
             return
-        refusal = judge(scope, host)
+        refusal = judge(scope, host, handles)
         if refusal is not None:
             as_problem = problems_below is not None and scope["raw_path"].startswith(problems_below)
             await _send_refusal(send, refusal, as_problem=as_problem)
@@ -58,15 +64,19 @@ def guard(app: Quart, federation: Federation, *, problems_below: bytes | None = 
     app.register_error_handler(Exception, _on_exception)
 
 
-def judge(scope: HTTPScope | WebsocketScope, host: bytes) -> FederationError | None:
-    """Why this request is refused before anybody looks at it, or None. `host` is the canonical one, in lower case."""
+def judge(scope: HTTPScope | WebsocketScope, host: bytes, handles: bytes) -> FederationError | None:
+    """Why this request is refused before anybody looks at it, or None.
+
+    `host` is the canonical one, `handles` that of the handles (often the same), both in lower case.
+    """
     headers = list(scope["headers"])
     if len(headers) > MAX_HEADERS or any(len(value) > MAX_HEADER for _, value in headers):
         return HeadersTooLarge()
     path = scope["raw_path"]
     if not path.startswith(b"/"):
         return Malformed("The request target is not a path")
-    if path != HEALTH and [value.lower() for value in _all(headers, b"host")] != [host]:
+    asked = [value.lower() for value in _all(headers, b"host")]
+    if path != HEALTH and asked != [host] and not (path in OF_HANDLES and asked == [handles]):
         return Misdirected()
     if _all(headers, b"content-length") and _all(headers, b"transfer-encoding"):
         return Malformed("Content-Length and Transfer-Encoding exclude each other")

@@ -288,6 +288,31 @@ async def test_webfinger_finds_the_actor_by_handle_and_by_url_on_both_domains(sq
             assert (link["type"], link["href"]) == ("application/activity+json", service.fund)
 
 
+async def test_the_domain_of_the_handles_is_answered_for_where_handles_are_looked_up_and_nowhere_else(
+    sqlite_url: str, names: Names
+) -> None:
+    there = "Handles.example"
+    async with serving(sqlite_url, names, origin=ORIGIN, handle_domain="handles.example") as service:
+        finger = "/.well-known/webfinger?resource=acct:fund@handles.example"
+        for target in (finger, "/.well-known/host-meta"):
+            forwarded, own = await service.ask("GET", target, host=there), await service.ask("GET", target)
+            assert forwarded.status == 200
+            assert forwarded.body == own.body
+        # What Mastodon does before it believes a handle: each domain confirms the other (mastodon-compat §6.1).
+        first = json.loads((await service.ask("GET", finger.replace("@handles", "@fund"))).body)
+        assert first["subject"] == "acct:fund@handles.example"
+        second = await service.ask("GET", f"/.well-known/webfinger?resource={first['subject']}", host=there)
+        assert json.loads(second.body) == first
+        for target in ("/actor", path(service.fund), "/@fund", "/.well-known/nodeinfo", "/nodeinfo/2.1", "/"):
+            assert (await service.ask("GET", target, [JSON], host=there)).status == 421
+        assert (await service.ask("POST", "/inbox", host=there)).status == 421
+        both = [("Host", there), ("Host", "fund.example")]
+        assert (await service.ask("GET", finger, both)).status == 400
+        assert (await service.ask("GET", finger, host="elsewhere.example")).status == 421
+    async with serving(sqlite_url, names, origin=ORIGIN, create=False) as service:
+        assert (await service.ask("GET", finger, host=there)).status == 421
+
+
 async def test_webfinger_finds_the_server_and_its_instance_actor(sqlite_url: str, names: Names) -> None:
     async with serving(sqlite_url, names, origin=ORIGIN) as service:
         ours = service.federation.urls.instance_actor
