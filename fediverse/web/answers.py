@@ -27,11 +27,9 @@ ASK_AGAIN = 600  # seconds, where the fault lies with a third server
 
 
 def activity(request: Request, document: Mapping[str, Json], *, status: int = 200) -> Response:
-    """One of our documents with its context, as `application/activity+json`; 304 to whoever has these bytes."""
-    answer = content(request, dumps(contextual(document)), ACTIVITY_JSON, REVALIDATED)
+    """One of our documents with its context, as `application/activity+json`; 304 in place of 200 to whoever has it."""
+    answer = content(request, dumps(contextual(document)), ACTIVITY_JSON, REVALIDATED, status=status)
     answer.headers["Vary"] = "Accept"
-    if status != 200:
-        answer.status_code = status
     return answer
 
 
@@ -42,11 +40,11 @@ def discovery(request: Request, body: bytes, content_type: str) -> Response:
     return answer
 
 
-def content(request: Request, body: bytes, content_type: str, cache_control: str) -> Response:
-    """Bytes with a strong ETag of them, or 304 without them (RFC 9110 §13.1.2)."""
+def content(request: Request, body: bytes, content_type: str, cache_control: str, *, status: int = 200) -> Response:
+    """Bytes with a strong ETag of them, or 304 in place of 200 without them (RFC 9110 §13.1.2, §13.2.1)."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    answer = Response(body, 200, content_type=content_type)
-    if _has(request, etag):
+    answer = Response(body, status, content_type=content_type)
+    if status == 200 and _has(request, etag):
         answer = Response(b"", 304)
         del answer.headers["Content-Type"]
         del answer.headers["Content-Length"]
