@@ -223,7 +223,7 @@ async def _conclude(tx: Transaction, sending: Sending, attempt: _Attempt, now: d
     )
     if isinstance(verdict, RetryHost):
         await queue.host_rests(tx, post.lease.host, until=verdict.at, asked=verdict.asked, now=now)
-    else:
+    elif post.host_rested:
         await queue.host_answers(tx, post.lease.host)
     match verdict:
         case Delivered():

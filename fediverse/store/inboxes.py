@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy.engine import RowMapping
 
 from fediverse.protocol.origins import host_of
 from fediverse.store.database import Transaction
@@ -35,10 +35,7 @@ def key_of(tx: Transaction, url: str) -> str:
     return tx.sealer.hash(_PURPOSE, url)
 
 
-async def url_of(tx: Transaction, key: str) -> str:
-    """The URL of a stored inbox."""
-    row = await tx.row(select(inboxes.c.url, inboxes.c.sealed).where(inboxes.c.key == key))
-    if row is None:
-        raise LookupError("no such inbox")
+def url_in(tx: Transaction, row: RowMapping) -> str:
+    """The URL in a row with the columns `url` and `sealed` of an inbox."""
     url: str = row["url"] or tx.sealer.unseal(_PURPOSE, row["sealed"])
     return url

@@ -29,7 +29,7 @@ from fediverse.store.schema import activities, deliveries, hosts, inboxes, objec
 
 LEASE = timedelta(seconds=90)
 RESERVE = 10  # tokens that only safety acts and answers may take
-HEAD = 200  # how much of a long line is looked at at once
+HEAD = 50  # how much of a long line is looked at at once
 
 
 class LeaseLost(Exception):
@@ -72,6 +72,7 @@ class Post:
     last_status: int | None
     owed: datetime
     host_failures: int
+    host_rested: bool
     priority: Priority
     again: bool
 
@@ -111,16 +112,17 @@ def due_hosts(level: Priority, now: datetime, limit: int) -> Select[str]:
 async def begin(tx: Transaction, lease: Lease, *, now: datetime, pace: Pace | None) -> Post | None:
     """Begin the next attempt for this host, or let the host go and return None. Raises LeaseLost."""
     host = await _hold(tx, lease, now)
-    await _park_overdue(tx, lease.host, now)
-    spoken = await _spoken(tx, lease.host, now)
     line: list[Open] = []
+    spoken: dict[str, Spoken] | None = None
     choice: Open | datetime | None = None
     while not isinstance(choice, Open):
-        more = await _head(tx, lease.host, after=len(line))
+        more = await _head(tx, lease.host, now, after=len(line))
         if not more:
             break
         line += more
-        choice = next_up(line, spoken, now)
+        if spoken is None and any(row.kind == "update" for row in more):
+            spoken = await _spoken(tx, lease.host, now)
+        choice = next_up(line, spoken or {}, now)
     if not isinstance(choice, Open):
         await release(tx, lease, now=now, look=choice)
         return None
@@ -168,9 +170,7 @@ async def erase_answer(tx: Transaction, post: Post) -> None:
 async def host_answers(tx: Transaction, host: str) -> None:
     """The host gave an answer of its own: whatever back-off there was is over."""
     await tx.execute(
-        update(hosts)
-        .where(hosts.c.name == host, or_(hosts.c.failures > 0, hosts.c.retry_after.is_not(None)))
-        .values(failures=0, failed=None, resting_until=None, retry_after=None)
+        update(hosts).where(hosts.c.name == host).values(failures=0, failed=None, resting_until=None, retry_after=None)
     )
 
 
@@ -224,12 +224,11 @@ async def spoke_otherwise_before(tx: Transaction, post: Post) -> bool:
 
 
 async def _hold(tx: Transaction, lease: Lease, now: datetime) -> RowMapping:
-    """Lock the host's row, see that the lease is still ours, and renew it."""
-    await tx.lock(select(hosts.c.name).where(hosts.c.name == lease.host))
-    row = await tx.row(select(hosts).where(hosts.c.name == lease.host))
+    """Lock the host's row, see that the lease is still ours, and renew it when half of it is over."""
+    row = await tx.row(select(hosts).where(hosts.c.name == lease.host).with_for_update())
     if row is None or row["owner"] != lease.owner or row["fence"] != lease.fence:
         raise LeaseLost(lease.host)
-    if tx.first_time(("renewed", lease)):
+    if row["lease_until"] < now + LEASE / 2:
         await tx.execute(update(hosts).where(hosts.c.name == lease.host).values(lease_until=now + LEASE))
     return row
 
@@ -239,19 +238,24 @@ def open_at(host: Any) -> ColumnElement[bool]:
     return and_(deliveries.c.host == host, deliveries.c.state.in_(OPEN))
 
 
-async def _park_overdue(tx: Transaction, host: str, now: datetime) -> None:
-    await tx.execute(
-        update(deliveries).where(open_at(host), deliveries.c.deadline <= now).values(state="parked", settled=now)
-    )
+async def _head(tx: Transaction, host: str, now: datetime, *, after: int) -> Sequence[Open]:
+    """The next of a host's open deliveries; those past their deadline are parked on the way."""
+    rows = await _read_head(tx, host, after)
+    if not any(row["deadline"] <= now for row in rows):
+        return [_open(row) for row in rows]
+    overdue = update(deliveries).where(open_at(host), deliveries.c.deadline <= now)
+    await tx.execute(overdue.values(state="parked", settled=now))
+    return [_open(row) for row in await _read_head(tx, host, after)]
 
 
-async def _head(tx: Transaction, host: str, *, after: int) -> Sequence[Open]:
+async def _read_head(tx: Transaction, host: str, after: int) -> Sequence[RowMapping]:
     valid_until = case((deliveries.c.kind == "create", objects.c.valid_until), else_=activities.c.valid_until)
     version = case((deliveries.c.kind == "create", objects.c.version), else_=deliveries.c.version)
-    rows = await tx.rows(
+    return await tx.rows(
         select(
             *(deliveries.c[name] for name in _AS_THEY_ARE),
             deliveries.c.priority,
+            deliveries.c.deadline,
             objects.c.reply_to,
             version.label("version"),
             valid_until.label("valid_until"),
@@ -263,10 +267,14 @@ async def _head(tx: Transaction, host: str, *, after: int) -> Sequence[Open]:
         .offset(after)
         .limit(HEAD)
     )
-    return [Open(**{**row, "priority": Priority(row["priority"])}) for row in rows]
 
 
 _AS_THEY_ARE = ("seq", "kind", "object", "inbox", "attempts", "attempted", "owed", "not_before")
+
+
+def _open(row: RowMapping) -> Open:
+    known = {name: value for name, value in row.items() if name not in {"priority", "deadline"}}
+    return Open(**known, priority=Priority(row["priority"]))
 
 
 async def _spoken(tx: Transaction, host: str, now: datetime) -> dict[str, Spoken]:
@@ -320,6 +328,8 @@ async def _begin(tx: Transaction, lease: Lease, host: RowMapping, chosen: Open, 
             activities.c.sealed_body,
             objects.c.body.label("note"),
             inboxes.c.shared,
+            inboxes.c.url,
+            inboxes.c.sealed,
         )
         .join(activities, activities.c.id == deliveries.c.activity)
         .join(inboxes, inboxes.c.key == deliveries.c.inbox)
@@ -337,13 +347,14 @@ async def _begin(tx: Transaction, lease: Lease, host: RowMapping, chosen: Open, 
         object=chosen.object,
         version=chosen.version,
         inbox=chosen.inbox,
-        url=await inbox_store.url_of(tx, chosen.inbox),
+        url=inbox_store.url_in(tx, row),
         shared=row["shared"],
         body=_bytes(tx, row),
         attempts=chosen.attempts + 1,
         last_status=row["status"],
         owed=chosen.owed,
         host_failures=host["failures"],
+        host_rested=bool(host["failures"]) or host["retry_after"] is not None,
         priority=chosen.priority,
         again=row["again"],
     )

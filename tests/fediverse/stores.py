@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric import rsa
+from sqlalchemy import select
 
 from fediverse.protocol.keys import KeyPair
-from fediverse.store import local_actors
+from fediverse.store import inboxes, local_actors
 from fediverse.store.database import Database, Transaction
 from fediverse.store.local_actors import LocalActor
+from fediverse.store.schema import inboxes as inbox_table
 from fediverse.store.schema import metadata
 from fediverse.store.sealed import Sealer
 
@@ -53,3 +55,10 @@ async def an_actor(tx: Transaction, actor_id: str = FUND, handle: str = "fund") 
         key=key_of(actor_id),
         now=NOW,
     )
+
+
+async def inbox_url(tx: Transaction, key: str) -> str:
+    """Where a stored inbox lies."""
+    row = await tx.row(select(inbox_table).where(inbox_table.c.key == key))
+    assert row is not None
+    return inboxes.url_in(tx, row)

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from fediverse.store import inboxes, local_actors
+from fediverse.store import local_actors
 from fediverse.store.schema import deliveries
 from fediverse.store.schema import inboxes as inboxes_table
 from tests.fediverse.service import Service, serving
 from tests.fediverse.steps import Door, follow, tell, unconcerning
-from tests.fediverse.stores import NOW
+from tests.fediverse.stores import NOW, inbox_url
 from tests.peers import signing
 from tests.peers.authority import Authority
 from tests.peers.names import Names
@@ -31,7 +31,7 @@ async def test_a_follow_is_stored_and_an_accept_owed_to_the_personal_inbox(datab
         async with service.database.read() as tx:
             row = await tx.row(select(deliveries.c.inbox, deliveries.c.host, deliveries.c.sender))
             assert row is not None
-            assert await inboxes.url_of(tx, row["inbox"]) == alice.inbox
+            assert await inbox_url(tx, row["inbox"]) == alice.inbox
             assert (row["host"], row["sender"]) == (peer.host, service.fund)
             shared = await tx.value(select(inboxes_table.c.url).where(inboxes_table.c.shared))
             assert shared == peer.shared_inbox

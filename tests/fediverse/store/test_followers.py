@@ -7,10 +7,10 @@ from pathlib import Path
 from sqlalchemy import select
 
 from fediverse.protocol.keys import PublicKey
-from fediverse.store import followers, inboxes, schema
+from fediverse.store import followers, schema
 from fediverse.store.database import Transaction
 from fediverse.store.followers import Follower
-from tests.fediverse.stores import ALICE, FUND, NOW, ORIGIN, an_actor, key_of, opened
+from tests.fediverse.stores import ALICE, FUND, NOW, ORIGIN, an_actor, inbox_url, key_of, opened
 
 FOLLOW = {"id": f"{ALICE}#follows/1", "type": "Follow", "actor": ALICE, "object": FUND}
 SHARED = "https://peer.example/inbox"
@@ -43,8 +43,8 @@ async def test_a_follower_is_found_by_actor_and_by_follow_and_comes_back_whole(d
         assert found is not None
         assert (found.id, found.actor, found.follow) == (ALICE, FUND, FOLLOW)
         assert (found.key.key_id, found.key.owner) == (f"{ALICE}#main-key", ALICE)
-        assert await inboxes.url_of(tx, found.inbox) == SHARED
-        assert await inboxes.url_of(tx, found.personal) == PERSONAL
+        assert await inbox_url(tx, found.inbox) == SHARED
+        assert await inbox_url(tx, found.personal) == PERSONAL
         assert [it.id for it in await followers.find_by_follow(tx, ALICE, FOLLOW["id"])] == [ALICE]
         assert await followers.is_follower(tx, FUND, ALICE)
         assert await followers.count(tx, FUND) == 1
