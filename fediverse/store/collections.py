@@ -42,16 +42,22 @@ async def outbox_count(tx: Transaction, actor: str) -> int:
 async def outbox_page(
     tx: Transaction, actor: str, *, before: datetime | None, limit: int
 ) -> list[tuple[datetime, dict[str, Any]]]:
-    """Activities older than `before`, newest first, with their moments; a Create carries its note's newest form."""
+    """Activities older than `before`, newest first, with their moments; a Create carries its note's newest form.
+
+    `limit` of them, and what else was said at the moment of the last: the next page goes on before that moment.
+    """
+    older = _listed(actor) if before is None else (*_listed(actor), activities.c.published < before)
+    newest_first = activities.c.published.desc()
+    moments = select(activities.c.published).select_from(_SHOWN).where(*older).order_by(newest_first)
+    last: datetime | None = await tx.value(moments.offset(limit - 1).limit(1))
     chosen = (
         select(activities.c.body, activities.c.published, objects.c.body.label("note"))
         .select_from(_SHOWN)
-        .where(*_listed(actor))
-        .order_by(activities.c.published.desc(), activities.c.id)
-        .limit(limit)
+        .where(*older)
+        .order_by(newest_first, activities.c.id)
     )
-    if before is not None:
-        chosen = chosen.where(activities.c.published < before)
+    if last is not None:
+        chosen = chosen.where(activities.c.published >= last)
     return [(row["published"], _with_note(row["body"], row["note"])) for row in await tx.rows(chosen)]
 
 

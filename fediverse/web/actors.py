@@ -93,7 +93,9 @@ async def _outbox_page(tx: Transaction, actor: str, asked: list[str], now: datet
     found = await collections.outbox_page(tx, actor, before=before, limit=PAGE)
     if not found and page != FIRST:
         raise NotHere
-    older = None if len(found) < PAGE else f"{where}?page={(found[-1][0] - EPOCH) // _TICK}"
+    older = None
+    if found and await collections.outbox_page(tx, actor, before=found[-1][0], limit=1):
+        older = f"{where}?page={(found[-1][0] - EPOCH) // _TICK}"
     shown: list[Json] = [said for _, said in found if await _may_leave(tx, said, now)]
     return documents.collection_page(f"{where}?page={page}", where, shown, next=older)
 

@@ -225,6 +225,26 @@ async def test_the_outbox_is_paged_from_the_newest_to_the_oldest(database_url: s
         assert pages == 3
 
 
+@pytest.mark.parametrize(("said", "pages"), [(30, [21, 9]), (21, [21])])
+async def test_what_was_said_at_one_moment_is_never_cut_in_two_by_a_page_and_none_is_empty(
+    said: int, pages: list[int], database_url: str, names: Names
+) -> None:
+    async with serving(database_url, names, origin=ORIGIN) as service:
+        told = []
+        for number in range(1, said + 1):
+            told.append(await announce(service, number))
+            if number % 3 == 0:  # three languages of one appeal
+                service.clock.forward(minutes=1)
+        where: str | None = f"{path(service.fund)}/outbox?page=1"
+        found = []
+        while where is not None:
+            page = json.loads((await get(service, where)).body)
+            found.append([item["object"]["id"] for item in page["orderedItems"]])
+            where = path(page["next"]) if "next" in page else None
+        assert [len(page) for page in found] == pages
+        assert sorted(note for page in found for note in page) == sorted(told)
+
+
 @pytest.mark.parametrize(
     ("page", "status"),
     [
