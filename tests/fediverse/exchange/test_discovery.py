@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -283,3 +284,23 @@ async def test_a_key_id_that_is_not_a_url_we_ask_is_refused(client: Client, key_
     with pytest.raises(Unreachable) as caught:
         await fetch_key(client, key_id, KEY, NOW)
     assert_refused_for_good(caught.value)
+
+
+@pytest.mark.parametrize("times", [0, 2])
+async def test_b4_a_document_with_no_content_type_or_with_two_is_refused(
+    times: int, authority: Authority, names: Names, alice: Actor
+) -> None:
+    body = json.dumps(alice.document()).replace(alice.peer.origin, "ORIGIN")
+    line = b"Content-Type: application/activity+json\r\n"
+
+    async def answer(bad: Hostile, _: bytes, __: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        shown = body.replace("ORIGIN", bad.origin).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + line * times)
+        writer.write(b"Content-Length: %d\r\n\r\n" % len(shown) + shown)
+        await writer.drain()
+        writer.close()
+
+    async with Hostile(authority, names, "bad.test", answer) as bad, make_client(authority, names) as client:
+        with pytest.raises(Unreachable) as caught:
+            await fetch_actor(client, f"{bad.origin}/users/alice", KEY, NOW)
+        assert not caught.value.transient

@@ -147,6 +147,17 @@ async def test_a_key_whose_owner_lives_elsewhere_is_refused_without_asking_there
     assert other.received == []
 
 
+async def test_b3_an_owner_that_leads_elsewhere_is_refused_even_if_the_document_says_otherwise(
+    client: Client, peer: Peer, other: Peer
+) -> None:
+    bob = peer.actor("bob", key_document=True)
+    other.always("/copy", document(bob.document()))
+    peer.always("/users/bob", redirect(f"{other.origin}/copy"))
+    with pytest.raises(Unreachable) as caught:
+        await fetch_key(client, bob.key_id, KEY, NOW)
+    assert not caught.value.transient
+
+
 async def test_d8_keys_that_lead_to_keys_end_after_two_documents(client: Client, peer: Peer) -> None:
     for number in range(5):
         owner = f"{peer.origin}/{number + 1}"

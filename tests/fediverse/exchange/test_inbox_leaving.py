@@ -77,6 +77,20 @@ async def test_a_block_removes_the_follower(database_url: str, door: Door) -> No
         assert await service.follows(bob.id)
 
 
+@pytest.mark.parametrize("how", ["Undo", "Block"])
+async def test_a7_a_replay_does_not_remove_whoever_follows_again(how: str, sqlite_url: str, door: Door) -> None:
+    async with door(sqlite_url) as (service, peer):
+        alice = peer.actor("alice")
+        asked = await follow(service, alice)
+        del asked["id"]  # an Undo that does not say which
+        left = alice.activity(how, object=asked if how == "Undo" else service.fund)
+        assert await tell(service, alice, left) == 202
+        assert not await service.follows(alice.id)
+        await follow(service, alice)
+        assert await tell(service, alice, left) == 202
+        assert await service.follows(alice.id)
+
+
 async def test_whoever_leaves_is_owed_nothing_more_at_an_inbox_of_their_own(sqlite_url: str, door: Door) -> None:
     async with door(sqlite_url) as (service, peer):
         alice = peer.actor("alice")
