@@ -62,7 +62,7 @@ DRAIN: Final = timedelta(seconds=20)  # for everything else (must-survive K3)
 SWEEP_EVERY: Final = timedelta(seconds=30)
 TIDY_EVERY: Final = timedelta(hours=1)
 LOOK_UP_EVERY: Final = timedelta(seconds=5)
-PRUNE_EVERY: Final = timedelta(days=1)
+PRUNE_EVERY: Final = timedelta(hours=1)  # strangers can make us keep 3,600 keys a minute
 AGAIN_AFTER: Final = timedelta(seconds=5)  # before what fell over is started again
 
 log = logging.getLogger(__name__)

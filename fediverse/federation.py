@@ -150,7 +150,7 @@ class Federation:
         return await self.key(self.urls.instance_actor)
 
     async def tidy(self) -> None:
-        """Forget what has no more use: activities seen over 30 days ago, keys of others after a day. To run daily."""
+        """Forget what has no more use: activities seen over 30 days ago, keys of others after a day. To run hourly."""
         now = self.clock()
         async with self.database.write() as tx:
             await seen.prune(tx, now)

@@ -6,7 +6,7 @@ Rows are found by a keyed hash of the key id and sealed: the table does not say 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -80,11 +80,6 @@ async def keep(tx: Transaction, known: KnownKey) -> None:
     )
 
 
-async def keep_refetched(tx: Transaction, known: KnownKey, now: datetime) -> None:
-    """Note that the key was asked for again and nothing better came of it."""
-    await keep(tx, replace(known, refetched=now))
-
-
 async def keep_missing(tx: Transaction, key_id: str, now: datetime, *, transient: bool) -> None:
     """Note that the key could not be had."""
     await _store(tx, key_id, {"transient": True} if transient else None, now)
@@ -93,11 +88,12 @@ async def keep_missing(tx: Transaction, key_id: str, now: datetime, *, transient
 async def prune(tx: Transaction, now: datetime, *, max_rows: int = MAX_ROWS) -> int:
     """Forget keys of more than a day, and the oldest beyond `max_rows`; how many rows that were."""
     stale = await tx.execute(delete(remote_keys).where(remote_keys.c.fetched < now - GOOD_FOR))
-    beyond = select(remote_keys.c.key).order_by(remote_keys.c.fetched.desc(), remote_keys.c.key).offset(max_rows)
-    too_many = [row["key"] for row in await tx.rows(beyond.limit(max_rows))]
-    for start in range(0, len(too_many), 500):
-        await tx.execute(delete(remote_keys).where(remote_keys.c.key.in_(too_many[start : start + 500])))
-    return stale.rowcount + len(too_many)
+    newest_beyond = select(remote_keys.c.fetched).order_by(remote_keys.c.fetched.desc()).offset(max_rows).limit(1)
+    since: datetime | None = await tx.value(newest_beyond)
+    if since is None:
+        return stale.rowcount
+    beyond = await tx.execute(delete(remote_keys).where(remote_keys.c.fetched <= since))
+    return stale.rowcount + beyond.rowcount
 
 
 async def _store(tx: Transaction, key_id: str, known: dict[str, Any] | None, fetched: datetime) -> None:

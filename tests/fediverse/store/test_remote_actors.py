@@ -78,3 +78,12 @@ async def test_old_keys_and_the_oldest_beyond_the_cap_are_forgotten(database_url
         kept = [row["fetched"] for row in await tx.rows(select(schema.remote_keys.c.fetched))]
         assert sorted(kept) == [NOW - timedelta(hours=12), NOW - timedelta(hours=6), NOW]
         assert await tx.value(select(func.count()).select_from(schema.remote_keys)) == 3
+
+
+async def test_a_flood_of_keys_is_forgotten_down_to_the_cap_at_once(database_url: str) -> None:
+    async with opened(database_url) as database, database.write() as tx:
+        for number in range(7):
+            await remote_actors.keep_missing(tx, f"{KEY}{number}", NOW - timedelta(minutes=number), transient=False)
+        assert await remote_actors.prune(tx, NOW, max_rows=2) == 5
+        assert await remote_actors.prune(tx, NOW, max_rows=2) == 0
+        assert await tx.value(select(func.count()).select_from(schema.remote_keys)) == 2
