@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Hashable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Table, case, event, text
+from sqlalchemy import BigInteger, ColumnElement, Select, Table, case, event, text, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult, RowMapping, make_url
 from sqlalchemy.exc import DBAPIError
@@ -60,6 +60,15 @@ def least(left: ColumnElement[Any], right: ColumnElement[Any]) -> ColumnElement[
 def greatest(left: ColumnElement[Any], right: ColumnElement[Any]) -> ColumnElement[Any]:
     """The larger of two non-null values."""
     return case((left > right, left), else_=right)
+
+
+def among(column: ColumnElement[Any], found: Select[Any]) -> ColumnElement[bool]:
+    """Whether the column is in the result of a select, which is looked up once and hashed.
+
+    Of a plain IN PostgreSQL makes a join, and where it knows nothing yet of the rows just written, one of two loops:
+    an act on 5,000 hosts then takes half a minute.
+    """
+    return column.in_(found).is_(true())
 
 
 class Transaction:

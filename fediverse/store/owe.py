@@ -27,7 +27,6 @@ from sqlalchemy import (
     String,
     and_,
     case,
-    exists,
     func,
     literal,
     or_,
@@ -39,7 +38,7 @@ from sqlalchemy import (
 
 from fediverse.protocol.retry import Priority
 from fediverse.store import reach
-from fediverse.store.database import Moment, Transaction, greatest, least
+from fediverse.store.database import Moment, Transaction, among, greatest, least
 from fediverse.store.reach import NOTE_KINDS, OPEN
 from fediverse.store.schema import deliveries, followers, hosts, objects
 
@@ -90,14 +89,13 @@ async def change(tx: Transaction, owed: Owed, *, leave_out: Iterable[str] = ()) 
     """A new version of a note: to followers and its reach, but not to hosts whose software is in `leave_out`."""
     await lock_line(tx, owed.sender)
     targets = _only(reach.hears_updates(owed.sender, owed.object or ""), _runs_none_of(leave_out), _not_deleted(owed))
-    never_left = exists().where(
+    never_left = select(deliveries.c.inbox).where(
         deliveries.c.object == owed.object,
         deliveries.c.kind == "create",
         deliveries.c.state.in_(OPEN),
         deliveries.c.attempts == 0,
-        deliveries.c.inbox == targets.c.inbox,
     )
-    await _owe(tx, owed, select(targets.c.inbox, targets.c.host), absorbed_if=(targets, never_left))
+    await _owe(tx, owed, select(targets.c.inbox, targets.c.host), absorbed_at=never_left)
     await tx.execute(
         update(deliveries)
         .where(
@@ -163,15 +161,14 @@ def _runs_none_of(leave_out: Iterable[str]) -> ColumnElement[bool]:
 
 def _not_deleted(owed: Owed) -> ColumnElement[bool]:
     """After a Delete nothing is sent for that note to that host (some servers revive deleted ids)."""
-    told = deliveries.alias("told")
-    return ~exists().where(told.c.object == owed.object, told.c.kind == "delete", told.c.host == hosts.c.name)
+    told = select(deliveries.c.host).where(deliveries.c.object == owed.object, deliveries.c.kind == "delete")
+    return hosts.c.name.not_in(told)
 
 
 async def _cancel_open(tx: Transaction, owed: Owed, *kinds: str) -> None:
     await tx.execute(
         update(deliveries)
         .where(
-            deliveries.c.sender == owed.sender,
             deliveries.c.object == owed.object,
             deliveries.c.kind.in_(kinds),
             deliveries.c.state.in_(UNSAID),
@@ -185,16 +182,17 @@ async def _owe(
     owed: Owed,
     targets: Targets,
     *,
-    absorbed_if: tuple[Any, ColumnElement[bool]] | None = None,
+    absorbed_at: Select[str] | None = None,
     again_at: datetime | None = None,
 ) -> None:
-    to, absorbed = absorbed_if or (targets.subquery(), None)
+    to = targets.subquery()
     state: ColumnElement[Any] = literal("waiting")
     settled: ColumnElement[Any] = literal(None, Moment)
-    if absorbed is not None:
+    if absorbed_at is not None:
+        absorbed = to.c.inbox.in_(absorbed_at)
         state = case((absorbed, "absorbed"), else_="waiting")
         settled = case((absorbed, literal(owed.now, Moment)), else_=None)
-    priority, deadline = _inherited(owed, to.c.inbox)
+    priority, deadline = await _inherited(tx, owed, to.c.inbox)
     rows = select(
         literal(owed.activity),
         literal(owed.sender),
@@ -218,18 +216,19 @@ async def _owe(
     tx.wake()
 
 
-def _inherited(owed: Owed, inbox: ColumnElement[Any]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+async def _inherited(
+    tx: Transaction, owed: Owed, inbox: ColumnElement[Any]
+) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     """The highest priority and latest deadline among this act's and what is open for the note or its answers."""
     priority = literal(int(owed.priority))
     deadline = literal(owed.now + owed.priority.keeps_trying, Moment)
     if owed.object is None:
         return priority, deadline
-    kin, answer = deliveries.alias("kin"), objects.alias("answer")
-    family = or_(
-        kin.c.object == owed.object,
-        kin.c.object.in_(select(answer.c.id).where(answer.c.reply_to == owed.object)),
-    )
-    here = and_(kin.c.inbox == inbox, kin.c.state.in_(OPEN), family)
+    answers = await tx.rows(select(objects.c.id).where(objects.c.reply_to == owed.object))
+    family = [owed.object, *(row["id"] for row in answers)]  # as a list, each of them is one step in the index
+    kin = deliveries.alias("kin")
+    # Open is said as "not settled": by the state, PostgreSQL would walk all that is open anew for every inbox.
+    here = and_(kin.c.inbox == inbox, kin.c.object.in_(family), kin.c.settled.is_(None))
     urgent = func.coalesce(select(func.min(kin.c.priority)).where(here).scalar_subquery(), priority)
     lasting = func.coalesce(select(func.max(kin.c.deadline)).where(here).scalar_subquery(), deadline)
     return least(priority, urgent), greatest(deadline, lasting)
@@ -251,7 +250,7 @@ async def _hand_down(tx: Transaction, owed: Owed) -> None:
         .where(
             deliveries.c.object.in_(family),
             deliveries.c.state.in_(OPEN),
-            deliveries.c.inbox.in_(select(mine.c.inbox).where(mine.c.activity == owed.activity)),
+            among(deliveries.c.inbox, select(mine.c.inbox).where(mine.c.activity == owed.activity)),
         )
         .values(
             priority=least(deliveries.c.priority, literal(int(owed.priority))),

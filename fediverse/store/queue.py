@@ -22,7 +22,7 @@ from fediverse.protocol.documents import contextual
 from fediverse.protocol.retry import Priority
 from fediverse.protocol.strict_json import dumps, loads_object
 from fediverse.store import inboxes as inbox_store
-from fediverse.store.database import Transaction, least
+from fediverse.store.database import Moment, Transaction, least
 from fediverse.store.line import BETWEEN_UPDATES, Open, Spoken, next_up
 from fediverse.store.reach import OPEN
 from fediverse.store.schema import activities, deliveries, hosts, inboxes, objects
@@ -147,12 +147,13 @@ async def settle(
 ) -> None:
     """Write down how an attempt ended. A delivery cancelled meanwhile stays cancelled. Raises LeaseLost."""
     await _hold(tx, post.lease, now)
+    settled = None if state == "waiting" else now
     values: dict[str, Any] = {
         "state": case((deliveries.c.state == "claimed", state), else_=deliveries.c.state),
+        "settled": case((deliveries.c.state == "claimed", literal(settled, Moment)), else_=deliveries.c.settled),
         "status": status,
         "reason": reason,
         "flying_version": None,
-        "settled": None if state == "waiting" else now,
     }
     if not_before is not None:
         values["not_before"] = not_before
