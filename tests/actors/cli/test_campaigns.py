@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import sqlite3
 
 import pytest
 
-from tests.actors.cli.typing_in import Here
+from tests.actors.cli.typing_in import ROOT, Here
 from tests.actors.desks import DONATE, document
 
 
@@ -154,3 +156,16 @@ def test_the_audit_of_what_operators_do_names_no_organiser(ready: Here) -> None:
         rows = database.execute("SELECT act, organiser FROM audit ORDER BY number").fetchall()
     database.close()
     assert rows == [(act, None) for act in ("create_actor", "add_destination", "put_draft", "open")]
+
+
+def test_the_commands_of_the_readme_work_in_their_order(here: Here) -> None:
+    text = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("clarion ")]
+    commands = [shlex.split(line)[1:] for line in lines]
+    played = [words for words in commands if words[0] in ("actor", "organiser", "campaign", "queue", "doctor")]
+    assert len(played) > 10
+    here.run("migrate")
+    for words in played:
+        here.run(*(str(ROOT / word) if word.startswith("docs/") else word for word in words))
+    assert here.run("campaign", "list").rows[0]["state"] == "closed"
