@@ -222,6 +222,7 @@ async def test_h12_only_the_configured_host_is_answered_whatever_a_proxy_header_
         for host in ("evil.example", "fund.example.evil.example", "fund.example:8080", "fund.example.", "127.0.0.1"):
             answer = await service.ask("GET", "/actor", [accept], host=host)
             assert answer.status == 421, host
+            assert answer.header("cache-control") == "no-store"
             assert b"evil" not in answer.body
             assert (await service.ask("GET", "/health", host=host)).status == 200
         plain = await service.ask("GET", "/actor", [accept], host="FUND.example")
@@ -279,6 +280,7 @@ async def test_j5_an_error_says_nothing_about_our_insides(
             assert answer.status == status
             assert set(json.loads(answer.body)) == {"error"}
             assert answer.header("server") is None
+            assert answer.header("cache-control") == "no-store"  # what is refused now may be there soon
             assert answer.header("x-content-type-options") == "nosniff"
             for inside in (b"Traceback", b"secret of ours", b".py", b"/work", b"Quart", b"hypercorn", b"Python"):
                 assert inside not in answer.body

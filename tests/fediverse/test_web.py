@@ -174,6 +174,7 @@ async def test_past_its_end_an_open_form_leaves_by_no_door(sqlite_url: str, name
         assert b"please give" in (await get(service, f"{path(service.fund)}/outbox?page=1")).body
         service.clock.forward(minutes=1)
         expired = await get(service, path(note))
+        assert expired.header("cache-control") == "no-store"
         assert (expired.status, expired.header("retry-after"), expired.header("vary")) == (503, "60", "Accept")
         assert b"please give" not in expired.body
         assert b"please give" not in (await get(service, f"{path(service.fund)}/outbox?page=1")).body
@@ -305,6 +306,7 @@ async def test_webfinger_finds_the_actor_by_handle_and_by_url_on_both_domains(sq
             assert answer.status == 200, resource
             assert answer.header("content-type") == "application/jrd+json"
             assert answer.header("access-control-allow-origin") == "*"
+            assert answer.header("cache-control") == "max-age=600"  # names no state, so it may be kept for a while
             found = json.loads(answer.body)
             assert found["subject"] == "acct:fund@handles.example"
             [link] = [link for link in found["links"] if link["rel"] == "self"]
