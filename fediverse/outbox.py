@@ -21,7 +21,7 @@ from fediverse.store import collections, objects, owe
 from fediverse.store.database import Transaction
 from fediverse.store.owe import Owed
 from fediverse.store.queue import Post, spoke_otherwise_before
-from fediverse.store.schema import activities, inboxes, local_actors
+from fediverse.store.schema import activities, deliveries, inboxes, local_actors
 
 ONCE_MORE_AFTER = timedelta(minutes=10)
 
@@ -162,14 +162,18 @@ async def say_once_more(tx: Transaction, post: Post, *, now: datetime, new_id: C
     """Owe the last word again if an older version may still arrive after it.
 
     Some servers apply whatever comes last (peers: GoToSocial and snac), so after an attempt whose outcome was never
-    known, the newest Update or the Delete is said under a new id, ten minutes later.
+    known, the newest Update or the Delete is said under a new id, ten minutes later. A post that was overtaken while it
+    was in flight is not the last word any more. An open form keeps its end.
     """
     if post.kind not in {"update", "delete"} or post.again or not await spoke_otherwise_before(tx, post):
         return
+    if await tx.value(select(deliveries.c.state).where(deliveries.c.seq == post.seq)) != "delivered":
+        return
+    ends = await tx.value(select(activities.c.valid_until).where(activities.c.id == post.activity))
     act = Act(post.sender, now, new_id)
     body: dict[str, Any] = {**loads_object(post.body), "id": act.activity_id()}
     owed = Owed(body["id"], post.sender, post.kind, post.object, post.version, post.priority, now)
-    await _say(tx, owed, body)
+    await _say(tx, owed, body, valid_until=ends)
     await owe.one(tx, owed, inbox=post.inbox, host=post.lease.host, again_at=now + ONCE_MORE_AFTER)
 
 

@@ -210,3 +210,62 @@ async def test_an_attempt_cut_off_by_a_lapsed_lease_counts_as_outcome_unknown(bo
     assert await spoken(book) == ["Create closed", "Update closed"]
     book.later(minutes=10)
     assert await spoken(book) == ["Update closed"]
+
+
+async def _one_attempt_ends_unknown(book: Ledger) -> None:
+    (lease,) = await book.claim()
+    post = await book.begin(lease)
+    assert post is not None
+    await book.settle(post, "waiting", status=None, reason="timeout", unknown=True, not_before=book.now)
+    await book.release(lease)
+
+
+async def _half_an_hour(book: Ledger) -> list[str]:
+    words = []
+    for _ in range(30):
+        book.later(minutes=1)
+        words += await spoken(book)
+    return words
+
+
+async def test_an_update_overtaken_in_flight_is_not_the_last_word_and_never_said_once_more(book: Ledger) -> None:
+    await book.follow("one.example")
+    appeal = await book.create("appeal")
+    await _one_attempt_ends_unknown(book)
+    await book.deliver()
+    await book.change(appeal, "asks again", APPEAL)
+    (lease,) = await book.claim()
+    post = await book.begin(lease)
+    assert post is not None
+    await book.change(appeal, "closed", CLOSE)
+    await book.settle(post)
+    await book.release(lease)
+    assert await _half_an_hour(book) == ["Update closed", "Update closed"]
+
+
+async def test_an_update_in_flight_when_its_note_is_deleted_is_never_said_once_more(book: Ledger) -> None:
+    await book.follow("one.example")
+    appeal = await book.create("appeal")
+    await _one_attempt_ends_unknown(book)
+    await book.deliver()
+    await book.change(appeal, "asks again", APPEAL)
+    (lease,) = await book.claim()
+    post = await book.begin(lease)
+    assert post is not None
+    await book.retract(appeal)
+    await book.settle(post)
+    await book.release(lease)
+    assert await _half_an_hour(book) == ["Delete", "Delete"]
+
+
+async def test_past_its_end_an_open_form_is_not_said_once_more_either(book: Ledger) -> None:
+    await book.follow("one.example")
+    appeal = await book.create("appeal")
+    await _one_attempt_ends_unknown(book)
+    await book.deliver()
+    await book.change(appeal, "asks again", APPEAL, valid_until=book.now + timedelta(minutes=5))
+    assert await spoken(book) == ["Update asks again"]
+    book.later(minutes=10)
+    assert await book.deliver() == []
+    await book.change(appeal, "expired", CLOSE)
+    assert await _half_an_hour(book) == ["Update expired", "Update expired"]
