@@ -169,3 +169,14 @@ def test_the_commands_of_the_readme_work_in_their_order(here: Here) -> None:
     for words in played:
         here.run(*(str(ROOT / word) if word.startswith("docs/") else word for word in words))
     assert here.run("campaign", "list").rows[0]["state"] == "closed"
+
+
+def test_it_is_the_same_on_postgresql(here: Here, postgresql_url: str) -> None:
+    here.settings["CLARION_DATABASE"] = postgresql_url
+    assert here.refused("campaign", "list")[1] == 2
+    here.settled()
+    here.run("campaign", "put", here.write("roads.json"))
+    here.run("campaign", "open", "roads")
+    assert here.run("campaign", "close", "roads").out == "roads is closed (version 3)\n"
+    assert here.run("queue", "status").out == "Nothing is waiting.\n"
+    assert "fault" not in here.run("doctor").out
