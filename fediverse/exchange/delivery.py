@@ -42,6 +42,7 @@ from fediverse.store.queue import Lease, LeaseLost, Pace, Post
 LOOK_AGAIN = timedelta(seconds=1)  # polling, behind the wake-ups, which may be lost
 SWEEP_EVERY = timedelta(minutes=5)
 DRAIN = timedelta(seconds=15)  # what is cut off then is put away too, all within the 20 s of a stop (must-survive K3)
+ASKED_AT_ONCE = 2  # actors behind one inbox: with the post (20 s) and their GETs (15 s each) well within a lease
 ANSWERS = frozenset({"accept", "reject"})
 
 log = logging.getLogger(__name__)
@@ -174,7 +175,7 @@ async def _attempt(sending: Sending, post: Post) -> _Attempt:
     outcome = await _post(sending, post)
     history = History(post.attempts, post.host_failures, post.owed, post.shared)
     verdict = judge(outcome, history, sending.clock(), sending.random())
-    return _Attempt(post, outcome, verdict, await _ask(sending, post, verdict))
+    return _Attempt(post, outcome, verdict, await _ask(sending, post, outcome, verdict))
 
 
 async def _post(sending: Sending, post: Post) -> Outcome:
@@ -186,14 +187,17 @@ async def _post(sending: Sending, post: Post) -> Outcome:
     return Answered(answer.status, answer.header("retry-after"))
 
 
-async def _ask(sending: Sending, post: Post, verdict: Judgement) -> _Asked:
-    """Look up, once, who should be behind a personal inbox that says it is not there."""
-    if not isinstance(verdict, AskActor) or (post.last_status is not None and 300 <= post.last_status <= 410):
+async def _ask(sending: Sending, post: Post, outcome: Outcome, verdict: Judgement) -> _Asked:
+    """Look up, once, who should be behind a personal inbox that says it is not there, and again if it says "gone".
+
+    A few at most: all of it has to end within the lease.
+    """
+    if not isinstance(verdict, AskActor) or _was_asked(post.last_status, outcome):
         return _Asked()
     async with sending.database.read() as tx:
         behind = await followers.behind(tx, post.sender, post.inbox)
     gone, moved = [], []
-    for follower in behind:
+    for follower in behind[:ASKED_AT_ONCE]:
         try:
             actor = await discovery.fetch_actor(
                 sending.client, follower.id, key=await sending.key(sending.instance), now=sending.clock()
@@ -206,6 +210,12 @@ async def _ask(sending: Sending, post: Post, verdict: Judgement) -> _Asked:
             if actor.inbox != post.url:
                 moved.append((follower, actor))
     return _Asked(not behind, tuple(gone), tuple(moved))
+
+
+def _was_asked(last_status: int | None, outcome: Outcome) -> bool:
+    now_gone = isinstance(outcome, Answered) and outcome.status == 410 and last_status != 410
+    was_missing = last_status is not None and (300 <= last_status < 400 or last_status in {404, 410})
+    return was_missing and not now_gone
 
 
 async def _conclude(tx: Transaction, sending: Sending, attempt: _Attempt, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Integer, Select, and_, case, func, literal, or_, select, update
 
 from fediverse.protocol.retry import Priority
 from fediverse.store.database import Moment, Transaction, greatest
@@ -80,23 +80,30 @@ async def try_personal(tx: Transaction, post: Post, now: datetime) -> None:
 
 
 async def redirect(tx: Transaction, post: Post, *, to: str, now: datetime) -> None:
-    """A follower has another inbox now: this delivery and all that is open at the old one goes there instead."""
+    """A follower has another inbox now: this delivery and all that is open at the old one goes there instead.
+
+    Unless an act took this delivery back while it was in flight. The answer that led here goes along: an actor is asked
+    once, so that one who names ever new inboxes does not keep us running.
+    """
     here = and_(
         deliveries.c.inbox == post.inbox,
         deliveries.c.sender == post.sender,
-        or_(deliveries.c.state.in_(OPEN), deliveries.c.seq == post.seq),
+        or_(deliveries.c.state.in_(OPEN), and_(deliveries.c.seq == post.seq, deliveries.c.state == "gone")),
     )
-    await _move(tx, _copies(here, literal(to)), here, "moved", now)
+    await _move(tx, _copies(here, literal(to), status=deliveries.c.status), here, "moved", now)
 
 
-def _copies(here: ColumnElement[bool], inbox: ColumnElement[str]) -> Select[Any]:
+def _copies(
+    here: ColumnElement[bool], inbox: ColumnElement[str], status: ColumnElement[int | None] | None = None
+) -> Select[Any]:
     """The deliveries `here` as they are owed at another inbox of the host, in their order and never attempted."""
     kept = (deliveries.c[name] for name in _KEPT)
-    return select(*kept, inbox, literal(0), literal("waiting")).where(here).order_by(deliveries.c.seq)
+    last = literal(None, Integer) if status is None else status
+    return select(*kept, inbox, literal(0), literal("waiting"), last).where(here).order_by(deliveries.c.seq)
 
 
 async def _move(tx: Transaction, copies: Select[Any], here: ColumnElement[bool], reason: str, now: datetime) -> None:
-    names = [*_KEPT, "inbox", "attempts", "state"]
+    names = [*_KEPT, "inbox", "attempts", "state", "status"]
     await tx.execute(tx.insert(deliveries).from_select(names, copies).on_conflict_do_nothing())
     await tx.execute(update(deliveries).where(here).values(state="gone", settled=now, reason=reason))
 

@@ -209,6 +209,37 @@ async def test_g4_410_at_an_inbox_removes_the_follower_once_the_actor_confirms_i
         assert sorted(await desk.book.states()) == [("create", "delivered"), ("create", "gone")]
 
 
+async def test_g4_410_after_another_failure_is_confirmed_at_the_actor_all_the_same(
+    desk: Desk, authority: Authority, names: Names
+) -> None:
+    async with Peer(authority, names, "small.test", shared_inbox=False) as small:
+        await desk.follow(small, "alice")
+        small.will("/users/alice/inbox", Answer(401), Answer(410))
+        small.always("/users/alice", Answer(410))
+        await desk.book.create("appeal")
+        await desk.send()
+        desk.book.later(hours=1)
+        await desk.send()
+        assert await desk.follower_count() == 0
+        assert await desk.book.states() == [("create", "gone")]
+
+
+async def test_an_actor_who_names_ever_new_inboxes_is_asked_once(
+    desk: Desk, authority: Authority, names: Names
+) -> None:
+    async with Peer(authority, names, "moved.test", shared_inbox=False) as moved:
+        await desk.follow(moved, "alice")
+        person = moved.actor("alice")
+        moved.will(
+            "/users/alice", *(document(person.document() | {"inbox": f"{moved.origin}/in/{n}"}) for n in range(3))
+        )
+        for path in ("/users/alice/inbox", "/in/0", "/in/1", "/in/2"):
+            moved.always(path, Answer(404))
+        await desk.book.create("appeal")
+        await desk.send()
+        assert [post.path for post in moved.posts] == ["/users/alice/inbox", "/in/0"]
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_g9_a_redirected_post_is_not_followed_and_the_new_inbox_is_found_at_the_actor(
     desk: Desk, authority: Authority, names: Names, status: int

@@ -7,9 +7,9 @@ from sqlalchemy import select, update
 
 from fediverse import outbox
 from fediverse.protocol.retry import Priority
-from fediverse.store import queue, upkeep
+from fediverse.store import followers, queue, upkeep
 from fediverse.store.schema import activities, hosts, objects
-from tests.fediverse.store.building import Ledger, spoken
+from tests.fediverse.store.building import ACTOR, Ledger, spoken
 
 APPEAL = Priority.APPEAL
 
@@ -86,3 +86,28 @@ async def test_j3_of_a_retracted_note_no_text_is_left_in_any_table(book: Ledger)
     async with book.database.read() as tx:
         for table in (activities, objects):
             assert "words" not in str([dict(row) for row in await tx.rows(select(table))])
+
+
+async def test_what_an_act_took_back_in_flight_does_not_move_along_to_a_new_inbox(book: Ledger) -> None:
+    (person,) = await book.follow("one.example", shared=False)
+    appeal = await book.create("appeal")
+    (lease,) = await book.claim()
+    post = await book.begin(lease)
+    assert post is not None
+    await book.retract(appeal)
+    async with book.database.write() as tx:
+        await queue.settle(tx, post, now=book.now, state="gone", status=302, reason=None, unknown=False)
+        before = await followers.find(tx, ACTOR, person)
+        assert before is not None
+        moved = await followers.add(
+            tx,
+            actor=ACTOR,
+            follow=before.follow,
+            personal=f"{person}/new-inbox",
+            shared=None,
+            key=before.key,
+            now=book.now,
+        )
+        await upkeep.redirect(tx, post, to=moved.inbox, now=book.now)
+        await queue.release(tx, lease, now=book.now)
+    assert await spoken(book) == ["Delete"]
