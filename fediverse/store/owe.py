@@ -2,7 +2,8 @@
 
     write version n of o, per inbox   every open Update(o, m < n) is cancelled; what replaces it takes over the higher
                                       priority and the later deadline
-                                      a Create open and never attempted takes the act's priority; Update(n) is absorbed
+                                      a Create open and never attempted, at a host where nothing of o ever was, takes
+                                      the act's priority; Update(n) is absorbed
                                       in every other case Update(o, n) is owed
     write Delete of o, per inbox      every open Create, Update, Add and Remove of o is cancelled; Delete is owed
                                       wherever a form of o was ever attempted
@@ -94,6 +95,7 @@ async def change(tx: Transaction, owed: Owed, *, leave_out: Iterable[str] = ()) 
         deliveries.c.kind == "create",
         deliveries.c.state.in_(OPEN),
         deliveries.c.attempts == 0,
+        deliveries.c.host.not_in(reach.attempted_hosts(owed.object or "")),  # by another inbox: it drops a known id
     )
     await _owe(tx, owed, select(targets.c.inbox, targets.c.host), absorbed_at=never_left)
     await tx.execute(

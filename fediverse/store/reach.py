@@ -46,7 +46,12 @@ def hears_updates(actor: str, note: str) -> CompoundSelect[str, str]:
 
 def hears_deletes(actor: str, note: str) -> CompoundSelect[str, str]:
     """Every host of the reach: its followers' inboxes, else one inbox that was used."""
-    attempted = select(deliveries.c.host).where(
+    here = followers.c.host.in_(attempted_hosts(note))
+    return union(follower_inboxes(actor).where(here), of_note(actor, note))
+
+
+def attempted_hosts(note: str) -> Select[str]:
+    """Hosts where a form of the note was ever attempted, at whatever inbox."""
+    return select(deliveries.c.host).where(
         deliveries.c.object == note, deliveries.c.kind.in_(NOTE_KINDS), deliveries.c.attempts > 0
     )
-    return union(follower_inboxes(actor).where(followers.c.host.in_(attempted)), of_note(actor, note))

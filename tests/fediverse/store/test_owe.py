@@ -269,3 +269,22 @@ async def test_past_its_end_an_open_form_is_not_said_once_more_either(book: Ledg
     assert await book.deliver() == []
     await book.change(appeal, "expired", CLOSE)
     assert await _half_an_hour(book) == ["Update expired", "Update expired"]
+
+
+async def test_a_create_that_never_left_absorbs_nothing_where_the_host_had_the_note_at_another_inbox(
+    book: Ledger,
+) -> None:
+    people = await book.follow("many.example", times=2, shared=False)
+    appeal = await book.create("appeal")
+    (lease,) = await book.claim()
+    post = await book.begin(lease)
+    assert post is not None
+    await book.settle(post)
+    await book.release(lease)
+    async with book.database.write() as tx:
+        for person in people:
+            follower = await followers.find(tx, ACTOR, person)
+            if follower is not None and follower.inbox == post.inbox:
+                await followers.remove(tx, ACTOR, person)
+    await book.change(appeal, "closed", CLOSE)
+    assert await spoken(book) == ["Create closed", "Update closed"]
