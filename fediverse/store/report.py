@@ -76,7 +76,10 @@ async def last_words(tx: Transaction, notes: Iterable[str]) -> Sequence[Word]:
 
 
 async def still_held(tx: Transaction, notes: Iterable[str], software: Iterable[str]) -> set[str]:
-    """Which of these notes may be held by a host of this software that was never told to delete them."""
+    """Which of these notes may be held by a host of this software that was never told to delete them.
+
+    As in the reach, inboxes that are gone do not count: nothing can be told there.
+    """
     told = deliveries.alias("told")
     same = (told.c.object == deliveries.c.object, told.c.host == deliveries.c.host)
     held = (
@@ -86,6 +89,7 @@ async def still_held(tx: Transaction, notes: Iterable[str], software: Iterable[s
             deliveries.c.object.in_(tuple(notes)),
             deliveries.c.kind.in_(NOTE_KINDS),
             deliveries.c.attempts > 0,
+            deliveries.c.state != "gone",
             hosts.c.software.in_(tuple(software)),
             ~exists().where(*same, told.c.kind == "delete"),
         )
