@@ -34,7 +34,7 @@ async def revive(tx: Transaction, host: str, now: datetime) -> None:
     await tx.execute(
         update(deliveries)
         .where(parked)
-        .values(state="waiting", settled=None, not_before=now, deadline=now + Priority.APPEAL.keeps_trying)
+        .values(state="waiting", settled=None, not_before=now, deadline=_keeps_trying_from(now))
     )
     urgency = select(func.min(deliveries.c.priority)).where(open_at(host)).scalar_subquery()
     at = greatest(literal(now, Moment), func.coalesce(hosts.c.retry_after, literal(now, Moment)))
@@ -52,6 +52,14 @@ async def revive(tx: Transaction, host: str, now: datetime) -> None:
     tx.wake()
 
 
+def _keeps_trying_from(now: datetime) -> ColumnElement[Any]:
+    safety = deliveries.c.priority.in_([int(each) for each in Priority if each.is_safety])
+    return case(
+        (safety, literal(now + Priority.CLOSE.keeps_trying, Moment)),
+        else_=literal(now + Priority.APPEAL.keeps_trying, Moment),
+    )
+
+
 async def drop_inbox(tx: Transaction, sender: str, inbox: str, now: datetime) -> None:
     """No follower of `sender` is left behind this inbox: what never left for it stays here."""
     await tx.execute(
@@ -59,7 +67,7 @@ async def drop_inbox(tx: Transaction, sender: str, inbox: str, now: datetime) ->
         .where(
             deliveries.c.sender == sender,
             deliveries.c.inbox == inbox,
-            deliveries.c.state == "waiting",
+            deliveries.c.state.in_(("waiting", "parked")),
             deliveries.c.attempts == 0,
             deliveries.c.kind.in_(("create", "add", "remove", "profile")),
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select, update
 
 from fediverse import outbox
 from fediverse.protocol.retry import Priority
 from fediverse.store import followers, queue, upkeep
-from fediverse.store.schema import activities, hosts, objects
+from fediverse.store.schema import activities, deliveries, hosts, objects
 from tests.fediverse.store.building import ACTOR, Ledger, spoken
 
 APPEAL = Priority.APPEAL
@@ -111,3 +113,18 @@ async def test_what_an_act_took_back_in_flight_does_not_move_along_to_a_new_inbo
         await upkeep.redirect(tx, post, to=moved.inbox, now=book.now)
         await queue.release(tx, lease, now=book.now)
     assert await spoken(book) == ["Delete"]
+
+
+async def test_a_safety_act_that_was_parked_is_tried_for_thirty_days_more(book: Ledger) -> None:
+    await book.follow("gone.example")
+    appeal = await book.create("appeal")
+    await book.deliver()
+    await book.change(appeal, "closed", Priority.CLOSE)
+    book.later(days=31)
+    assert await book.deliver() == []
+    async with book.database.write() as tx:
+        await upkeep.revive(tx, "gone.example", book.now)
+        assert await tx.value(select(deliveries.c.deadline).where(deliveries.c.kind == "update")) == (
+            book.now + timedelta(days=30)
+        )
+    assert await spoken(book) == ["Update closed"]
