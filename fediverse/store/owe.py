@@ -45,6 +45,7 @@ from fediverse.store.schema import deliveries, followers, hosts, objects
 
 # What is parked comes back when its host does; by then a newer word has taken its place.
 UNSAID = (*OPEN, "parked")
+IN_VAIN = ("refused", "gone")
 
 Targets = Select[Any, Any] | CompoundSelect[Any, Any]
 
@@ -114,7 +115,7 @@ async def erase(tx: Transaction, owed: Owed, *, software: Iterable[str] | None =
     """A Delete: to wherever the note may be; with `software`, only to hosts that run one of these."""
     await lock_line(tx, owed.sender)
     runs = true() if software is None else _runs(software)
-    targets = _only(reach.hears_deletes(owed.sender, owed.object or ""), runs, _not_deleted(owed))
+    targets = _only(reach.hears_deletes(owed.sender, owed.object or ""), runs, _not_deleted(owed, *IN_VAIN))
     await _owe(tx, owed, select(targets.c.inbox, targets.c.host))
     cancelled = update(deliveries).where(
         deliveries.c.object == owed.object,
@@ -161,9 +162,14 @@ def _runs_none_of(leave_out: Iterable[str]) -> ColumnElement[bool]:
     return or_(hosts.c.software.is_(None), hosts.c.software.not_in(tuple(leave_out)))
 
 
-def _not_deleted(owed: Owed) -> ColumnElement[bool]:
-    """After a Delete nothing is sent for that note to that host (some servers revive deleted ids)."""
-    told = select(deliveries.c.host).where(deliveries.c.object == owed.object, deliveries.c.kind == "delete")
+def _not_deleted(owed: Owed, *in_vain: str) -> ColumnElement[bool]:
+    """After a Delete nothing is sent for that note to that host (some servers revive deleted ids).
+
+    A Delete itself is sent again where the one before it ended in a state of `in_vain`.
+    """
+    told = select(deliveries.c.host).where(
+        deliveries.c.object == owed.object, deliveries.c.kind == "delete", deliveries.c.state.not_in(in_vain)
+    )
     return hosts.c.name.not_in(told)
 
 

@@ -288,3 +288,21 @@ async def test_a_create_that_never_left_absorbs_nothing_where_the_host_had_the_n
                 await followers.remove(tx, ACTOR, person)
     await book.change(appeal, "closed", CLOSE)
     assert await spoken(book) == ["Create closed", "Update closed"]
+
+
+async def test_a_host_that_refused_one_delete_is_told_by_the_next(book: Ledger) -> None:
+    await book.follow("misskey.example")
+    appeal = await book.create("appeal")
+    await book.deliver()
+    async with book.database.write() as tx:
+        await tx.execute(update(hosts).values(software="misskey"))
+        await outbox.delete_at(tx, book.act, appeal, priority=CLOSE, software=("misskey",))
+    (lease,) = await book.claim()
+    post = await book.begin(lease)
+    assert post is not None
+    await book.settle(post, "refused", status=403)
+    await book.release(lease)
+    await book.change(appeal, "closed", CLOSE)
+    assert await spoken(book) == []
+    await book.retract(appeal)
+    assert await spoken(book) == ["Delete"]
