@@ -47,7 +47,10 @@ async def test_g14_whatever_a_server_answers_nothing_overtakes(us: Story, troubl
 
 
 def in_order(server: Server) -> None:
-    """That each note came by its Create, in growing versions, and was never spoken of again once it was deleted."""
+    """That each note came by its Create, in growing versions, and was never spoken of again once it was deleted.
+
+    A Create that kept failing may come after an Update that waited for it long enough: then with the newest version.
+    """
     story: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for post in server.heard:
         about = post.document["object"]
@@ -56,6 +59,7 @@ def in_order(server: Server) -> None:
     assert story
     for said in story.values():
         kinds = [kind for kind, _ in said]
-        assert kinds == sorted(kinds, key=["Create", "Update", "Delete"].index), said
+        assert kinds[0] == "Create", said
+        assert "Delete" not in kinds or set(kinds[kinds.index("Delete") :]) == {"Delete"}, said
         versions = [updated for kind, updated in said if kind != "Delete"]
         assert versions == sorted(versions), said

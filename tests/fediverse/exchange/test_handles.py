@@ -69,7 +69,7 @@ async def test_what_is_no_handle_is_asked_nowhere(handle: str, authority: Author
         (document({"links": "self"}), Unreachable),
     ],
 )  # fmt: skip
-async def test_answers_that_name_no_actor_are_refused(
+async def test_b5_answers_that_name_no_actor_are_refused(
     answer: Answer, refusal: type[FederationError], authority: Authority, names: Names
 ) -> None:
     async with Peer(authority, names, "harbour.test") as peer, asking(authority, names) as client:
@@ -78,7 +78,7 @@ async def test_answers_that_name_no_actor_are_refused(
             await find_actor(client, f"alice@{peer.host}", one_key(), NOW)
 
 
-async def test_a_handle_on_another_domain_is_believed_when_the_home_of_the_id_agrees(
+async def test_b5_a_handle_on_another_domain_is_believed_when_the_home_of_the_id_agrees(
     authority: Authority, names: Names
 ) -> None:
     async with (
@@ -95,3 +95,14 @@ async def test_a_handle_on_another_domain_is_believed_when_the_home_of_the_id_ag
             await find_actor(client, f"alice@{front.host}", one_key(), NOW)
         home.will(JRD, document(alice.webfinger()))
         assert await find_actor(client, f"alice@{front.host}", one_key(), NOW) == alice.id
+
+
+async def test_b5_a_subject_of_a_domain_that_was_not_asked_is_refused(authority: Authority, names: Names) -> None:
+    async with Peer(authority, names, "harbour.test") as peer, asking(authority, names) as client:
+        mallory = peer.actor("mallory")
+        for subject in ("acct:alice@hill.test", "acct:mallory@harbour.test.hill.test", "https://hill.test/users/alice"):
+            peer.always(JRD, document({**mallory.webfinger(), "subject": subject}))
+            with pytest.raises(Unreachable):
+                await find_actor(client, f"mallory@{peer.host}", one_key(), NOW)
+        peer.always(JRD, document({**mallory.webfinger(), "subject": f"acct:MALLORY@{peer.host}"}))
+        assert await find_actor(client, f"mallory@{peer.host}", one_key(), NOW) == mallory.id
