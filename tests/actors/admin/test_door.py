@@ -63,18 +63,17 @@ async def test_h1_a_revoked_token_ends_with_the_next_request(tmp_path: Path) -> 
         check_problem(await desk.put("/campaigns/roads", document()), 401)
 
 
-async def test_h1_a_token_revoked_while_its_body_was_on_the_way_does_not_act(tmp_path: Path) -> None:
+async def test_h1_a_token_revoked_while_its_request_was_on_the_way_does_not_act(tmp_path: Path) -> None:
     async with settled(tmp_path) as desk:
         await desk.put("/campaigns/roads", document())
-        headers = {"Host": HOST, "Authorization": f"Bearer {desk.token}", "Content-Type": "application/json"}
-        connection = desk.app.test_client().request("/admin/v1/campaigns/roads/open", method="POST", headers=headers)
-        async with connection:
-            await connection.send(b"{")
-            async with desk.house.database.write() as tx:
-                await people.revoke_organiser(tx, desk.house.desk, ACTOR, desk.organiser.id)
-            await connection.send(b"}")
-            await connection.send_complete()
-        assert (await connection.as_response()).status_code == 401
+        async with desk.house.database.write() as tx:
+            await people.revoke_organiser(tx, desk.house.desk, ACTOR, desk.organiser.id)
+            acting = asyncio.create_task(desk.post("/campaigns/roads/open"))
+            # Not committed yet, so the token is still good: whoever began after it is through, and it has to wait.
+            for _ in range(5):
+                assert (await desk.get("/campaigns")).status == 200
+            assert not acting.done()
+        check_problem(await acting, 401)
         assert (await desk.get("/campaigns/roads", token=desk.reader)).json["state"] == "draft"
 
 
