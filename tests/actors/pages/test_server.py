@@ -35,6 +35,12 @@ async def test_the_first_page_lists_who_announces_and_what_is_open(house: Living
     assert "instance.actor" not in dom.text, "the server's own actor announces nothing"
 
 
+async def test_the_first_page_speaks_the_readers_language_and_no_cache_takes_one_for_the_other(house: Living) -> None:
+    answers = [await house.get("/", accept_language=language) for language in ("en", "fa")]
+    assert len({await answer.get_data() for answer in answers}) == 2
+    assert [answer.headers["Vary"] for answer in answers] == ["Accept-Language"] * 2
+
+
 async def test_an_open_campaign_past_its_end_is_not_listed_as_open(house: Living) -> None:
     await house.open(expires="2026-11-23T12:00:00Z")
     house.clock.forward(hours=24)
