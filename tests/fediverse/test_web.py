@@ -11,45 +11,15 @@ import pytest
 
 from fediverse import outbox
 from fediverse.outbox import Act
-from fediverse.protocol import documents
-from fediverse.protocol.messages import Response
 from fediverse.protocol.retry import Priority
 from fediverse.store import followers
-from tests.fediverse.service import PAGE, Service, serving
+from tests.fediverse.service import PAGE, serving
 from tests.fediverse.stores import ALICE, NOW, ORIGIN, key_of
+from tests.fediverse.visits import JSON, announce, get, path
 from tests.peers.names import Names
 
-JSON = ("Accept", "application/activity+json")
 PAGES = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 LD = 'application/ld+json; profile="https://www.w3.org/ns/activitystreams"'
-
-
-async def get(service: Service, target: str, *headers: tuple[str, str]) -> Response:
-    return await service.ask("GET", target, headers or [JSON])
-
-
-def path(url: str) -> str:
-    return url.removeprefix(ORIGIN)
-
-
-async def announce(service: Service, number: int = 1, *, open_for: timedelta | None = None) -> str:
-    """Publish a note; its id."""
-    note_id = service.federation.urls.note(f"{number:032x}")
-    to, cc = documents.public_to(service.fund)
-    note = documents.note(
-        id=note_id,
-        actor_id=service.fund,
-        to=to,
-        cc=cc,
-        published=service.clock(),
-        content="<p>please give</p>",
-        language="en",
-    )
-    async with service.database.write() as tx:
-        act = Act(service.fund, service.clock(), service.federation.new_id)
-        valid_until = None if open_for is None else service.clock() + open_for
-        await outbox.create(tx, act, note, priority=Priority.APPEAL, valid_until=valid_until)
-    return note_id
 
 
 # --- documents --------------------------------------------------------------------------------------------------------

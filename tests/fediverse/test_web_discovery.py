@@ -6,16 +6,10 @@ import json
 
 import pytest
 
-from fediverse.protocol.messages import Response
-from tests.fediverse.service import Service, serving
+from tests.fediverse.service import serving
 from tests.fediverse.stores import ORIGIN
+from tests.fediverse.visits import JSON, announce, get, path
 from tests.peers.names import Names
-
-JSON = ("Accept", "application/activity+json")
-
-
-async def get(service: Service, target: str, *headers: tuple[str, str]) -> Response:
-    return await service.ask("GET", target, headers or [JSON])
 
 
 async def test_webfinger_finds_the_actor_by_handle_and_by_url_on_both_domains(sqlite_url: str, names: Names) -> None:
