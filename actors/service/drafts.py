@@ -15,6 +15,7 @@ from actors.service.desk import By, Desk, NotThere, Outdated, at_hand, check_act
 from actors.service.saying import tell_profile
 from actors.store import audit, campaigns, destinations, profiles
 from actors.store.campaigns import Kept, SlugTaken
+from actors.store.organisers import Role
 from fediverse.store.database import Transaction
 
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
@@ -135,14 +136,19 @@ async def set_raised(
 
 
 async def campaign(tx: Transaction, by: By, slug: str) -> Kept:
-    """A campaign as it stands. Raises NotThere."""
-    return await readable(tx, by, slug)
+    """A campaign as it stands, its texts with it. Raises NotThere, and NotAllowed for a reader."""
+    kept = await readable(tx, by, slug)
+    check_acts(by, kept.actor)
+    return kept
 
 
 async def list_campaigns(tx: Transaction, by: By, actor: str) -> Sequence[Kept]:
-    """Every campaign of an actor, by slug. Raises NotThere."""
+    """Every campaign of an actor, by slug; readers see of a draft not even that it is there. Raises NotThere."""
     check_reads(by, actor)
-    return await campaigns.of_actor(tx, actor)
+    found = await campaigns.of_actor(tx, actor)
+    if by is None or by.role is Role.ORGANISER:
+        return found
+    return [kept for kept in found if kept.campaign.state is not State.DRAFT]
 
 
 def _amount(place: Destination, amount: object, as_of: object, now: datetime) -> tuple[Money, datetime]:

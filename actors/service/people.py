@@ -191,6 +191,6 @@ async def suspend_destination(tx: Transaction, desk: Desk, by: By, actor: str, d
 
 
 async def list_destinations(tx: Transaction, by: By, actor: str) -> Sequence[Destination]:
-    """The actor's list, oldest first. Raises NotThere."""
-    check_reads(by, actor)
+    """The actor's list, oldest first. Raises NotThere, and NotAllowed for a reader."""
+    check_acts(by, actor)
     return await destinations.of_actor(tx, actor)

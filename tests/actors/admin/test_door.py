@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import select
 
 from actors.admin.door import WRONG_A_MINUTE
-from actors.service import people
+from actors.model import State
+from actors.service import drafts, people
 from actors.store.schema import answers, notes
 from tests.actors.admin.houses import HOST, AtDesk, another_actor, check_problem, settled
 from tests.actors.desks import document
@@ -74,7 +75,8 @@ async def test_h1_a_token_revoked_while_its_request_was_on_the_way_does_not_act(
                 assert (await desk.get("/campaigns")).status == 200
             assert not acting.done()
         check_problem(await acting, 401)
-        assert (await desk.get("/campaigns/roads", token=desk.reader)).json["state"] == "draft"
+        async with desk.house.database.read() as tx:
+            assert (await drafts.campaign(tx, None, "roads")).campaign.state is State.DRAFT
 
 
 async def test_h1_a_token_in_the_url_is_refused_whatever_it_is_called(tmp_path: Path) -> None:
@@ -112,8 +114,12 @@ async def test_h1_a_reader_reads_and_never_acts(tmp_path: Path) -> None:
         ]
         for method, path in acts:
             check_problem(await desk.ask(method, path, raw=b"not even read", token=desk.reader), 403)
-        check_problem(await desk.get("/audit", token=desk.reader), 403)
-        for path in ("/campaigns/roads/deliveries", "/campaigns/roads", "/campaigns", "/actors"):
+        for path in ("/audit", "/campaigns/roads", "/actors/fund/destinations"):
+            check_problem(await desk.get(path, token=desk.reader), 403)
+        await desk.put("/campaigns/unsaid", document())
+        shown = (await desk.get("/campaigns", token=desk.reader)).json["campaigns"]
+        assert [campaign["slug"] for campaign in shown] == ["roads"]
+        for path in ("/campaigns/roads/deliveries", "/campaigns", "/actors"):
             assert (await desk.get(path, token=desk.reader)).status == 200
         assert (await desk.get("/campaigns/roads")).json == before
 
