@@ -26,6 +26,7 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    Subquery,
     and_,
     case,
     func,
@@ -40,7 +41,7 @@ from sqlalchemy import (
 from fediverse.protocol.retry import Priority
 from fediverse.store import reach
 from fediverse.store.database import Moment, Transaction, among, greatest, least
-from fediverse.store.reach import NOTE_KINDS, OPEN
+from fediverse.store.reach import NOTE_KINDS, OPEN, is_open
 from fediverse.store.schema import deliveries, followers, hosts, objects
 
 # What is parked comes back when its host does; by then a newer word has taken its place.
@@ -94,7 +95,7 @@ async def change(tx: Transaction, owed: Owed, *, leave_out: Iterable[str] = ()) 
     never_left = select(deliveries.c.inbox).where(
         deliveries.c.object == owed.object,
         deliveries.c.kind == "create",
-        deliveries.c.state.in_(OPEN),
+        is_open(),
         deliveries.c.attempts == 0,
         deliveries.c.host.not_in(reach.attempted_hosts(owed.object or "")),  # by another inbox: it drops a known id
     )
@@ -200,7 +201,7 @@ async def _owe(
         absorbed = to.c.inbox.in_(absorbed_at)
         state = case((absorbed, "absorbed"), else_="waiting")
         settled = case((absorbed, literal(owed.now, Moment)), else_=None)
-    priority, deadline = await _inherited(tx, owed, to.c.inbox)
+    priority, deadline = await _inherited(tx, owed, to)
     rows = select(
         literal(owed.activity),
         literal(owed.sender),
@@ -224,9 +225,7 @@ async def _owe(
     tx.wake()
 
 
-async def _inherited(
-    tx: Transaction, owed: Owed, inbox: ColumnElement[Any]
-) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+async def _inherited(tx: Transaction, owed: Owed, to: Subquery) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     """The highest priority and latest deadline among this act's and what is open for the note or its answers."""
     priority = literal(int(owed.priority))
     deadline = literal(owed.now + owed.priority.keeps_trying, Moment)
@@ -236,7 +235,7 @@ async def _inherited(
     family = [owed.object, *(row["id"] for row in answers)]  # as a list, each of them is one step in the index
     kin = deliveries.alias("kin")
     # Open is said as "not settled": by the state, PostgreSQL would walk all that is open anew for every inbox.
-    here = and_(kin.c.inbox == inbox, kin.c.object.in_(family), kin.c.settled.is_(None))
+    here = and_(kin.c.object.in_(family), kin.c.host == to.c.host, kin.c.inbox == to.c.inbox, kin.c.settled.is_(None))
     urgent = func.coalesce(select(func.min(kin.c.priority)).where(here).scalar_subquery(), priority)
     lasting = func.coalesce(select(func.max(kin.c.deadline)).where(here).scalar_subquery(), deadline)
     return least(priority, urgent), greatest(deadline, lasting)
@@ -257,7 +256,7 @@ async def _hand_down(tx: Transaction, owed: Owed) -> None:
         update(deliveries)
         .where(
             deliveries.c.object.in_(family),
-            deliveries.c.state.in_(OPEN),
+            is_open(),
             among(deliveries.c.inbox, select(mine.c.inbox).where(mine.c.activity == owed.activity)),
         )
         .values(

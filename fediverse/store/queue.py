@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, literal_column, or_, select, update
 from sqlalchemy.engine import RowMapping
 
 from fediverse.protocol.documents import contextual
@@ -24,7 +24,7 @@ from fediverse.protocol.strict_json import dumps, loads_object
 from fediverse.store import inboxes as inbox_store
 from fediverse.store.database import Moment, Transaction, least
 from fediverse.store.line import BETWEEN_UPDATES, Open, Spoken, next_up
-from fediverse.store.reach import OPEN
+from fediverse.store.reach import OPEN, is_open
 from fediverse.store.schema import activities, deliveries, hosts, inboxes, objects
 
 LEASE = timedelta(seconds=90)
@@ -236,7 +236,7 @@ async def _hold(tx: Transaction, lease: Lease, now: datetime) -> RowMapping:
 
 def open_at(host: Any) -> ColumnElement[bool]:
     """The open deliveries of a host."""
-    return and_(deliveries.c.host == host, deliveries.c.state.in_(OPEN))
+    return and_(deliveries.c.host == host, is_open())
 
 
 async def _head(tx: Transaction, host: str, now: datetime, *, after: int) -> Sequence[Open]:
@@ -283,7 +283,7 @@ async def _spoken(tx: Transaction, host: str, now: datetime) -> dict[str, Spoken
         select(deliveries.c.object, deliveries.c.version, deliveries.c.attempted)
         .where(
             deliveries.c.host == host,
-            deliveries.c.kind == "update",
+            deliveries.c.kind == literal_column("'update'"),  # spelt out, for the index
             deliveries.c.attempted > now - BETWEEN_UPDATES,
         )
         .order_by(deliveries.c.attempted)

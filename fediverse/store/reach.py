@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CompoundSelect, Select, case, func, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, case, func, literal_column, select, union
 
 from fediverse.store.schema import deliveries, followers, inboxes
 
 OPEN = ("waiting", "claimed")
 NOTE_KINDS = ("create", "update")
+
+
+def is_open() -> ColumnElement[bool]:
+    """Whether a delivery is still to be made. Spelt out: of bound values SQLite cannot tell that an index applies."""
+    return deliveries.c.state.in_([literal_column(f"'{state}'") for state in OPEN])
 
 
 def follower_inboxes(actor: str) -> Select[str, str]:
@@ -39,7 +44,7 @@ def of_note(actor: str, note: str) -> Select[str, str]:
 def hears_updates(actor: str, note: str) -> CompoundSelect[str, str]:
     """Followers, the rest of the reach, and every inbox where a form of the note is still on its way."""
     on_its_way = select(deliveries.c.inbox, deliveries.c.host).where(
-        deliveries.c.object == note, deliveries.c.kind.in_(NOTE_KINDS), deliveries.c.state.in_(OPEN)
+        deliveries.c.object == note, deliveries.c.kind.in_(NOTE_KINDS), is_open()
     )
     return union(follower_inboxes(actor), of_note(actor, note), on_its_way)
 

@@ -183,7 +183,14 @@ deliveries = Table(
         sqlite_where=text("state IN ('waiting', 'claimed')"),
         postgresql_where=text("state IN ('waiting', 'claimed')"),
     ),
-    Index("deliveries_of_object", "object", "inbox"),
+    Index("deliveries_of_object", "object", "host", "inbox"),
+    Index(
+        "deliveries_spoken",
+        "host",
+        "attempted",
+        sqlite_where=text("kind = 'update'"),
+        postgresql_where=text("kind = 'update'"),
+    ),
     Index("deliveries_by_sender", "sender", "host"),
     Index(
         "deliveries_parked",

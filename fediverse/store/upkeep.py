@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Integer, Select, and_, case, func, literal, literal_column, or_, select, update
 
 from fediverse.protocol.retry import Priority
 from fediverse.store.database import Moment, Transaction, greatest
 from fediverse.store.queue import Post, open_at
-from fediverse.store.reach import OPEN
-from fediverse.store.schema import deliveries, followers, hosts
+from fediverse.store.reach import is_open
+from fediverse.store.schema import deliveries, followers, hosts, inboxes
 
 
 async def sweep(tx: Transaction, *, now: datetime) -> int:
     """Make any host due that has open deliveries and no due time; the number found. It should find none."""
     urgency = select(func.min(deliveries.c.priority)).where(open_at(hosts.c.name)).scalar_subquery()
-    stranded = select(deliveries.c.host).where(deliveries.c.state.in_(OPEN))
+    stranded = select(deliveries.c.host).where(is_open())
     result = await tx.execute(
         update(hosts).where(hosts.c.due.is_(None), hosts.c.name.in_(stranded)).values(due=now, urgency=urgency)
     )
@@ -26,7 +26,7 @@ async def sweep(tx: Transaction, *, now: datetime) -> int:
 
 async def revive(tx: Transaction, host: str, now: datetime) -> None:
     """A signed request came from this host: it is alive. What was parked is tried again, a back-off ends."""
-    parked = and_(deliveries.c.host == host, deliveries.c.state == "parked")
+    parked = and_(deliveries.c.host == host, deliveries.c.state == literal_column("'parked'"))
     row = await tx.row(select(hosts.c.failures).where(hosts.c.name == host))
     if row is None or (not row["failures"] and await tx.value(select(deliveries.c.seq).where(parked).limit(1)) is None):
         return
@@ -66,6 +66,7 @@ async def drop_inbox(tx: Transaction, sender: str, inbox: str, now: datetime) ->
         update(deliveries)
         .where(
             deliveries.c.sender == sender,
+            deliveries.c.host == select(inboxes.c.host).where(inboxes.c.key == inbox).scalar_subquery(),
             deliveries.c.inbox == inbox,
             deliveries.c.state.in_(("waiting", "parked")),
             deliveries.c.attempts == 0,
@@ -80,7 +81,7 @@ async def try_personal(tx: Transaction, post: Post, now: datetime) -> None:
 
     The host's row must be held.
     """
-    here = and_(deliveries.c.inbox == post.inbox, deliveries.c.state.in_(OPEN))
+    here = and_(open_at(post.lease.host), deliveries.c.inbox == post.inbox)
     behind = followers.c.inbox == post.inbox
     copies = _copies(here, followers.c.personal).join(followers, and_(behind, followers.c.actor == deliveries.c.sender))
     await _move(tx, copies, here, "no shared inbox", now)
@@ -94,9 +95,10 @@ async def redirect(tx: Transaction, post: Post, *, to: str, now: datetime) -> No
     once, so that one who names ever new inboxes does not keep us running.
     """
     here = and_(
+        deliveries.c.host == post.lease.host,
         deliveries.c.inbox == post.inbox,
         deliveries.c.sender == post.sender,
-        or_(deliveries.c.state.in_(OPEN), and_(deliveries.c.seq == post.seq, deliveries.c.state == "gone")),
+        or_(is_open(), and_(deliveries.c.seq == post.seq, deliveries.c.state == "gone")),
     )
     await _move(tx, _copies(here, literal(to), status=deliveries.c.status), here, "moved", now)
 

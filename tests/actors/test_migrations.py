@@ -92,7 +92,11 @@ async def test_an_empty_database_gets_exactly_the_tables_the_code_has(database_u
     done = await migrate(database_url)
     assert (done.before, done.after, done.copy) == (None, "0001", None)
     assert await asked(database_url, differences) == []
-    assert await asked(database_url, partial_indexes) == {"deliveries_line", "deliveries_parked"}
+    assert await asked(database_url, partial_indexes) == {
+        "deliveries_line",
+        "deliveries_parked",
+        "deliveries_spoken",
+    }
 
 
 def partial_indexes(connection: Connection) -> set[str]:

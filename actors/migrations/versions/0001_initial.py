@@ -178,7 +178,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("state IN ('waiting', 'claimed')"),
         postgresql_where=sa.text("state IN ('waiting', 'claimed')"),
     )
-    op.create_index("deliveries_of_object", "deliveries", ["object", "inbox"], unique=False)
+    op.create_index("deliveries_of_object", "deliveries", ["object", "host", "inbox"], unique=False)
     op.create_index(
         "deliveries_parked",
         "deliveries",
@@ -186,6 +186,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'parked'"),
         postgresql_where=sa.text("state = 'parked'"),
+    )
+    op.create_index(
+        "deliveries_spoken",
+        "deliveries",
+        ["host", "attempted"],
+        unique=False,
+        sqlite_where=sa.text("kind = 'update'"),
+        postgresql_where=sa.text("kind = 'update'"),
     )
     op.create_table(
         "featured",

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fediverse import outbox
 from fediverse.protocol.retry import Priority
-from fediverse.store import followers, queue
+from fediverse.store import followers, queue, upkeep
 from fediverse.store.database import Database
 from fediverse.store.queue import LeaseLost, Pace
 from fediverse.store.schema import activities, hosts
@@ -210,3 +214,40 @@ async def until_heard(book: Ledger, other: Database) -> bool:
         if await other.wait(timedelta(milliseconds=100)):
             return True
     return False
+
+
+async def test_a_turn_at_a_host_looks_at_nothing_but_that_host(tmp_path: Path) -> None:
+    made: list[tuple[str, Any]] = []
+
+    def take_down(_connection: object, _cursor: object, statement: str, values: Any, *_more: object) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "INSERT")):
+            made.append((statement, values))
+
+    async with ledger(f"sqlite:///{tmp_path / 'plans.sqlite3'}") as book:
+        for host in ("one.example", "two.example"):
+            await book.follow(host, shared=False)
+        appeal = await book.create("appeal")
+        await book.deliver()
+        await book.change(appeal, "closed", CLOSE)
+        event.listen(book.database.engine.sync_engine, "before_cursor_execute", take_down)
+        (lease, other) = await book.claim()
+        post = await book.begin(lease)
+        assert post is not None
+        await book.settle(post)
+        assert await book.begin(lease) is None
+        post = await book.begin(other)
+        assert post is not None
+        async with book.database.write() as tx:
+            await upkeep.redirect(tx, post, to=post.inbox, now=book.now)
+            await upkeep.try_personal(tx, post, book.now)
+            await upkeep.drop_inbox(tx, ACTOR, post.inbox, book.now)
+            await upkeep.revive(tx, "one.example", book.now)
+    with contextlib.closing(sqlite3.connect(tmp_path / "plans.sqlite3")) as raw:
+        plans = [
+            f"{row[3]}: {statement}"
+            for statement, values in made
+            for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
+    assert any("deliveries_line" in plan for plan in plans)
+    assert any("deliveries_spoken" in plan for plan in plans)
+    assert [plan for plan in plans if plan.startswith("SCAN deliveries")] == []
