@@ -25,17 +25,22 @@ async def sweep(tx: Transaction, *, now: datetime) -> int:
 
 
 async def revive(tx: Transaction, host: str, now: datetime) -> None:
-    """A signed request came from this host: it is alive. What was parked is tried again, a back-off ends."""
+    """A signed request came from this host: it is alive. What was parked is tried again, a back-off ends.
+
+    So is what would be parked at the next look, its time having run out while the host was at rest.
+    """
     parked = and_(deliveries.c.host == host, deliveries.c.state == literal_column("'parked'"))
     row = await tx.row(select(hosts.c.failures).where(hosts.c.name == host))
     if row is None or (not row["failures"] and await tx.value(select(deliveries.c.seq).where(parked).limit(1)) is None):
         return
     await tx.lock(select(hosts.c.name).where(hosts.c.name == host))
-    await tx.execute(
-        update(deliveries)
-        .where(parked)
-        .values(state="waiting", settled=None, not_before=now, deadline=_keeps_trying_from(now))
-    )
+    overdue = and_(open_at(host), deliveries.c.state == "waiting", deliveries.c.deadline <= now)
+    for asleep in (parked, overdue):
+        await tx.execute(
+            update(deliveries)
+            .where(asleep)
+            .values(state="waiting", settled=None, not_before=now, deadline=_keeps_trying_from(now))
+        )
     urgency = select(func.min(deliveries.c.priority)).where(open_at(host)).scalar_subquery()
     at = greatest(literal(now, Moment), func.coalesce(hosts.c.retry_after, literal(now, Moment)))
     await tx.execute(

@@ -115,6 +115,16 @@ async def test_what_an_act_took_back_in_flight_does_not_move_along_to_a_new_inbo
     assert await spoken(book) == ["Delete"]
 
 
+async def test_a_delivery_whose_time_ran_out_while_its_host_was_at_rest_is_revived_too(book: Ledger) -> None:
+    await book.follow("gone.example")
+    await book.create("appeal")
+    await book.rest(hours=200)
+    book.later(days=8)
+    async with book.database.write() as tx:
+        await upkeep.revive(tx, "gone.example", book.now)
+    assert await spoken(book) == ["Create appeal"]
+
+
 async def test_a_safety_act_that_was_parked_is_tried_for_thirty_days_more(book: Ledger) -> None:
     await book.follow("gone.example")
     appeal = await book.create("appeal")
