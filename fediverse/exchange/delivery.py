@@ -173,7 +173,7 @@ async def _step(sending: Sending, post: Post, stop: asyncio.Event) -> Post | Non
 
 async def _attempt(sending: Sending, post: Post) -> _Attempt:
     outcome = await _post(sending, post)
-    history = History(post.attempts, post.host_failures, post.owed, post.shared)
+    history = History(post.attempts, post.host_failures, post.missing_since, post.shared)
     verdict = judge(outcome, history, sending.clock(), sending.random())
     return _Attempt(post, outcome, verdict, await _ask(sending, post, outcome, verdict))
 
@@ -202,8 +202,9 @@ async def _ask(sending: Sending, post: Post, outcome: Outcome, verdict: Judgemen
             actor = await discovery.fetch_actor(
                 sending.client, follower.id, key=await sending.key(sending.instance), now=sending.clock()
             )
-        except Gone:
-            gone.append(follower)
+        except Gone as nobody:
+            if 410 in (nobody.answer, _status(outcome)):  # 404 twice may be a server that has lost its way for an hour
+                gone.append(follower)
         except FederationError:
             continue
         else:
@@ -213,9 +214,13 @@ async def _ask(sending: Sending, post: Post, outcome: Outcome, verdict: Judgemen
 
 
 def _was_asked(last_status: int | None, outcome: Outcome) -> bool:
-    now_gone = isinstance(outcome, Answered) and outcome.status == 410 and last_status != 410
+    now_gone = _status(outcome) == 410 != last_status
     was_missing = last_status is not None and (300 <= last_status < 400 or last_status in {404, 410})
     return was_missing and not now_gone
+
+
+def _status(outcome: Outcome) -> int | None:
+    return outcome.status if isinstance(outcome, Answered) else None
 
 
 async def _conclude(tx: Transaction, sending: Sending, attempt: _Attempt, now: datetime) -> None:
@@ -226,10 +231,11 @@ async def _conclude(tx: Transaction, sending: Sending, attempt: _Attempt, now: d
         post,
         now=now,
         state=state,
-        status=outcome.status if isinstance(outcome, Answered) else None,
+        status=_status(outcome),
         reason=outcome.why if isinstance(outcome, Failed) else None,
         unknown=outcome_unknown(outcome),
         not_before=not_before,
+        missing=None if isinstance(verdict, RetryHost) else isinstance(verdict, AskActor),
     )
     if isinstance(verdict, RetryHost):
         await queue.host_rests(tx, post.lease.host, until=verdict.at, asked=verdict.asked, now=now)
@@ -278,5 +284,5 @@ def _state(attempt: _Attempt) -> tuple[str, datetime | None]:
         case TryPersonal():
             return "waiting", None  # moved to the personal inboxes in the same transaction
         case AskActor(at, over):
-            nobody = asked.nobody and isinstance(outcome, Answered) and outcome.status == 410
+            nobody = asked.nobody and _status(outcome) == 410
             return ("gone", None) if asked.gone or asked.moved or over or nobody else ("waiting", at)

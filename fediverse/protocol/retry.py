@@ -77,11 +77,14 @@ Outcome = Answered | Failed
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What went before: attempts of this delivery (this one included), failures in a row of the host before it."""
+    """What went before: attempts of this delivery (this one included), failures in a row of the host before it.
+
+    `missing_since` is when its inbox first answered that it is not there, if that was its answer ever since.
+    """
 
     attempts: int
     host_failures: int
-    owed: datetime
+    missing_since: datetime | None
     shared: bool
 
 
@@ -140,7 +143,7 @@ def judge(outcome: Outcome, history: History, now: datetime, jitter: float) -> J
         if history.shared:
             return TryPersonal()
         again = asked or now + backoff(history.attempts - 1, jitter)
-        return AskActor(again, over=again > history.owed + MISSING_FOR)
+        return AskActor(again, over=again > (history.missing_since or now) + MISSING_FOR)
     if status in REFUSED:
         return Refused()
     if asked is not None:

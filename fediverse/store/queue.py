@@ -70,7 +70,7 @@ class Post:
     body: bytes
     attempts: int
     last_status: int | None
-    owed: datetime
+    missing_since: datetime | None
     host_failures: int
     host_rested: bool
     priority: Priority
@@ -144,8 +144,12 @@ async def settle(
     reason: str | None,
     unknown: bool,
     not_before: datetime | None = None,
+    missing: bool | None = None,
 ) -> None:
-    """Write down how an attempt ended. A delivery cancelled meanwhile stays cancelled. Raises LeaseLost."""
+    """Write down how an attempt ended. A delivery cancelled meanwhile stays cancelled. Raises LeaseLost.
+
+    `missing`: whether the inbox answered that it is not there; None if the inbox was not heard at all.
+    """
     await _hold(tx, post.lease, now)
     settled = None if state == "waiting" else now
     values: dict[str, Any] = {
@@ -157,6 +161,8 @@ async def settle(
     }
     if not_before is not None:
         values["not_before"] = not_before
+    if missing is not None:
+        values["missing_since"] = func.coalesce(deliveries.c.missing_since, literal(now, Moment)) if missing else None
     if unknown and post.version is not None:
         values["unknown_version"] = _oldest(literal(post.version))
     await tx.execute(update(deliveries).where(deliveries.c.seq == post.seq).values(**values))
@@ -324,6 +330,7 @@ async def _begin(tx: Transaction, lease: Lease, host: RowMapping, chosen: Open, 
             deliveries.c.sender,
             deliveries.c.again,
             deliveries.c.status,
+            deliveries.c.missing_since,
             activities.c.kind,
             activities.c.body,
             activities.c.sealed_body,
@@ -353,7 +360,7 @@ async def _begin(tx: Transaction, lease: Lease, host: RowMapping, chosen: Open, 
         body=_bytes(tx, row),
         attempts=chosen.attempts + 1,
         last_status=row["status"],
-        owed=chosen.owed,
+        missing_since=row["missing_since"],
         host_failures=host["failures"],
         host_rested=bool(host["failures"]) or host["retry_after"] is not None,
         priority=chosen.priority,

@@ -170,6 +170,7 @@ deliveries = Table(
     Column("attempted", Moment),
     Column("flying_version", Integer),  # an attempt began and was not settled
     Column("unknown_version", Integer),  # the oldest version whose attempt ended with outcome unknown
+    Column("missing_since", Moment),  # since when the inbox has answered that it is not there
     Column("settled", Moment),
     Column("status", Integer),  # of the last answer
     Column("reason", String(32)),

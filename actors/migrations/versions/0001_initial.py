@@ -154,6 +154,7 @@ def upgrade() -> None:
         sa.Column("attempted", sa.BigInteger(), nullable=True),
         sa.Column("flying_version", sa.Integer(), nullable=True),
         sa.Column("unknown_version", sa.Integer(), nullable=True),
+        sa.Column("missing_since", sa.BigInteger(), nullable=True),
         sa.Column("settled", sa.BigInteger(), nullable=True),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("reason", sa.String(length=32), nullable=True),

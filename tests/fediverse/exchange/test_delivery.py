@@ -224,6 +224,26 @@ async def test_g4_410_after_another_failure_is_confirmed_at_the_actor_all_the_sa
         assert await desk.book.states() == [("create", "gone")]
 
 
+async def test_an_inbox_is_given_up_after_a_week_of_not_being_there_and_not_for_one_answer(
+    desk: Desk, authority: Authority, names: Names
+) -> None:
+    async with Peer(authority, names, "small.test", shared_inbox=False) as small:
+        await desk.follow(small, "alice")
+        appeal = await desk.book.create("appeal")
+        await desk.send()
+        await desk.book.change(appeal, "closed", Priority.CLOSE)
+        desk.book.later(days=8)  # and nobody sent
+        small.always("/users/alice/inbox", Answer(404))
+        small.always("/users/alice", Answer(404))
+        await desk.send()
+        assert (await desk.last())["state"] == "waiting"
+        for _ in range(40):
+            desk.book.later(hours=5)
+            await desk.send()
+        assert (await desk.last())["state"] == "gone"
+        assert await desk.follower_count() == 1
+
+
 async def test_an_actor_who_names_ever_new_inboxes_is_asked_once(
     desk: Desk, authority: Authority, names: Names
 ) -> None:

@@ -31,8 +31,8 @@ from fediverse.protocol.retry import (
 )
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-PERSONAL = History(attempts=1, host_failures=0, owed=NOW, shared=False)
-SHARED = History(attempts=1, host_failures=0, owed=NOW, shared=True)
+PERSONAL = History(attempts=1, host_failures=0, missing_since=None, shared=False)
+SHARED = History(attempts=1, host_failures=0, missing_since=None, shared=True)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -59,7 +59,8 @@ def test_g5_an_overloaded_host_rests_as_a_whole(status: int) -> None:
 
 def test_a_host_that_cannot_be_reached_rests_longer_each_time() -> None:
     waits = [
-        judge(Failed("connect", sent=False), History(1, failures, NOW, shared=True), NOW, 0.0) for failures in range(20)
+        judge(Failed("connect", sent=False), History(1, failures, None, shared=True), NOW, 0.0)
+        for failures in range(20)
     ]
     moments = [wait.at for wait in waits if isinstance(wait, RetryHost)]
     assert len(moments) == 20
@@ -70,7 +71,7 @@ def test_a_host_that_cannot_be_reached_rests_longer_each_time() -> None:
 def test_the_first_try_after_401_is_past_the_pause_in_which_keys_are_not_fetched() -> None:
     verdict = judge(Answered(401), PERSONAL, NOW, 0.0)
     assert verdict == RetryDelivery(NOW + FIRST_AFTER_401)
-    late = judge(Answered(401), History(12, 0, NOW, shared=False), NOW, 0.0)
+    late = judge(Answered(401), History(12, 0, None, shared=False), NOW, 0.0)
     assert isinstance(late, RetryDelivery)
     assert late.at > NOW + FIRST_AFTER_401
 
