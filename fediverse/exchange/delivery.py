@@ -235,7 +235,7 @@ async def _conclude(tx: Transaction, sending: Sending, attempt: _Attempt, now: d
         reason=outcome.why if isinstance(outcome, Failed) else None,
         unknown=outcome_unknown(outcome),
         not_before=not_before,
-        missing=None if isinstance(verdict, RetryHost) else isinstance(verdict, AskActor),
+        missing=None if isinstance(verdict, RetryHost) else isinstance(verdict, AskActor | TryPersonal),
     )
     if isinstance(verdict, RetryHost):
         await queue.host_rests(tx, post.lease.host, until=verdict.at, asked=verdict.asked, now=now)
@@ -281,8 +281,8 @@ def _state(attempt: _Attempt) -> tuple[str, datetime | None]:
             return "waiting", None
         case RetryDelivery(at):
             return "waiting", at
-        case TryPersonal():
-            return "waiting", None  # moved to the personal inboxes in the same transaction
+        case TryPersonal(at, over):  # moved, if there are personal inboxes, in the same transaction
+            return ("gone", None) if over else ("waiting", at)
         case AskActor(at, over):
             nobody = asked.nobody and _status(outcome) == 410
             return ("gone", None) if asked.gone or asked.moved or over or nobody else ("waiting", at)

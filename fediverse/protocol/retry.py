@@ -4,7 +4,8 @@
     ─────────────────────────────────────────────────────────────────────────────────────────────
     200–299                               –             Delivered
     DNS, TCP, TLS, time-out, 429, 502–504 the host's    RetryHost: one probe at a time, back-off
-    404 or 410 at a shared inbox          the inbox's   TryPersonal: the personal inboxes instead
+    404 or 410 at a shared inbox          the inbox's   TryPersonal: the personal inboxes instead; where no follower is
+                                                        behind it, retried as below: one 404 loses no closing
     410 at a personal inbox               the actor's   AskActor, then the follower is removed
     404 or 3xx at a personal inbox        the actor's   AskActor once, then retried; gone after 7 days
     3xx at a shared inbox                 the inbox's   TryPersonal
@@ -115,7 +116,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class TryPersonal:
-    """This shared inbox is no more: the followers' personal inboxes take its place."""
+    """This shared inbox is no more: the followers' personal inboxes take its place.
+
+    What nobody follows there any more waits until `at`; `over`: no more.
+    """
+
+    at: datetime
+    over: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +147,9 @@ def judge(outcome: Outcome, history: History, now: datetime, jitter: float) -> J
     if status in HOST_TROUBLE:
         return RetryHost(asked or now + backoff(history.host_failures, jitter), asked=asked is not None)
     if status in {404, 410} or 300 <= status < 400:
-        if history.shared:
-            return TryPersonal()
         again = asked or now + backoff(history.attempts - 1, jitter)
-        return AskActor(again, over=again > (history.missing_since or now) + MISSING_FOR)
+        over = again > (history.missing_since or now) + MISSING_FOR
+        return TryPersonal(again, over) if history.shared else AskActor(again, over)
     if status in REFUSED:
         return Refused()
     if asked is not None:

@@ -84,11 +84,14 @@ async def drop_inbox(tx: Transaction, sender: str, inbox: str, now: datetime) ->
 async def try_personal(tx: Transaction, post: Post, now: datetime) -> None:
     """A shared inbox is no more: all that is open there goes to the personal inboxes of the followers behind it.
 
-    The host's row must be held.
+    What is owed to hosts that hold a note, and has no follower behind it, stays. The host's row must be held.
     """
-    here = and_(open_at(post.lease.host), deliveries.c.inbox == post.inbox)
     behind = followers.c.inbox == post.inbox
-    copies = _copies(here, followers.c.personal).join(followers, and_(behind, followers.c.actor == deliveries.c.sender))
+    followed = deliveries.c.sender.in_(select(followers.c.actor).where(behind))
+    here = and_(open_at(post.lease.host), deliveries.c.inbox == post.inbox, followed)
+    copies = _copies(post, here, followers.c.personal, now).join(
+        followers, and_(behind, followers.c.actor == deliveries.c.sender)
+    )
     await _move(tx, copies, here, "no shared inbox", now)
     await tx.execute(update(followers).where(behind).values(inbox=followers.c.personal))
 
@@ -105,25 +108,30 @@ async def redirect(tx: Transaction, post: Post, *, to: str, now: datetime) -> No
         deliveries.c.sender == post.sender,
         or_(is_open(), and_(deliveries.c.seq == post.seq, deliveries.c.state == "gone")),
     )
-    await _move(tx, _copies(here, literal(to), status=deliveries.c.status), here, "moved", now)
+    await _move(tx, _copies(post, here, literal(to), now, deliveries.c.status), here, "moved", now)
 
 
 def _copies(
-    here: ColumnElement[bool], inbox: ColumnElement[str], status: ColumnElement[int | None] | None = None
+    post: Post,
+    here: ColumnElement[bool],
+    inbox: ColumnElement[str],
+    now: datetime,
+    status: ColumnElement[int | None] | None = None,
 ) -> Select[Any]:
     """The deliveries `here` as they are owed at another inbox of the host, in their order and never attempted."""
     kept = (deliveries.c[name] for name in _KEPT)
     last = literal(None, Integer) if status is None else status
-    return select(*kept, inbox, literal(0), literal("waiting"), last).where(here).order_by(deliveries.c.seq)
+    at = case((deliveries.c.seq == post.seq, literal(now, Moment)), else_=deliveries.c.not_before)
+    return select(*kept, inbox, literal(0), literal("waiting"), last, at).where(here).order_by(deliveries.c.seq)
 
 
 async def _move(tx: Transaction, copies: Select[Any], here: ColumnElement[bool], reason: str, now: datetime) -> None:
-    names = [*_KEPT, "inbox", "attempts", "state", "status"]
+    names = [*_KEPT, "inbox", "attempts", "state", "status", "not_before"]
     await tx.execute(tx.insert(deliveries).from_select(names, copies).on_conflict_do_nothing())
     await tx.execute(update(deliveries).where(here).values(state="gone", settled=now, reason=reason))
 
 
 _KEPT = (
     *("activity", "sender", "kind", "object", "version", "host", "priority"),
-    *("owed", "not_before", "deadline", "again"),
+    *("owed", "deadline", "again"),
 )

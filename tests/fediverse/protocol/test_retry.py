@@ -78,7 +78,7 @@ def test_the_first_try_after_401_is_past_the_pause_in_which_keys_are_not_fetched
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 404, 410])
 def test_a_shared_inbox_that_is_not_there_gives_way_to_the_personal_ones(status: int) -> None:
-    assert judge(Answered(status), SHARED, NOW, 0.0) == TryPersonal()
+    assert judge(Answered(status), SHARED, NOW, 0.0) == TryPersonal(NOW + timedelta(seconds=15), over=False)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 404, 410])

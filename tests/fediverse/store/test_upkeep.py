@@ -138,3 +138,24 @@ async def test_a_safety_act_that_was_parked_is_tried_for_thirty_days_more(book: 
             book.now + timedelta(days=30)
         )
     assert await spoken(book) == ["Update closed"]
+
+
+async def test_what_no_follower_is_behind_waits_where_a_shared_inbox_is_not_there(book: Ledger) -> None:
+    (person,) = await book.follow("left.example")
+    appeal = await book.create("appeal")
+    await book.deliver()
+    async with book.database.write() as tx:
+        await followers.remove(tx, ACTOR, person)
+    await book.change(appeal, "closed", Priority.CLOSE)
+    (lease,) = await book.claim()
+    post = await book.begin(lease)
+    assert post is not None
+    again = book.now + timedelta(minutes=1)
+    async with book.database.write() as tx:
+        await queue.settle(
+            tx, post, now=book.now, state="waiting", status=404, reason=None, unknown=False, not_before=again
+        )
+        await upkeep.try_personal(tx, post, book.now)
+        await queue.release(tx, lease, now=book.now)
+    book.later(minutes=1)
+    assert await spoken(book) == ["Update closed"]
